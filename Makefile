@@ -1,0 +1,102 @@
+# dragoman: make, make test, make bench, make install. Objects go under $(BUILD).
+#
+# Every .c file in the source directories belongs to the library (cli/ to the program); a file that needs
+# an instruction set gets its flags by name below, and nothing else is built for more than the baseline.
+
+BUILD   ?= build
+CC      ?= cc
+CXX     ?= c++
+PREFIX  ?= /usr/local
+VERSION := 0.1.0
+
+PACKAGES := sentencepiece libcjson icu-uc icu-i18n zlib libmd libpcre2-8 sqlite3
+OPTIONAL := libcurl libmicrohttpd
+
+SANITIZE ?=
+OPTIMIZE ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wvla -Wconversion -Wno-sign-conversion
+ifdef WERROR
+WARNINGS += -Werror
+endif
+
+HARDEN := -fstack-protector-strong -fno-delete-null-pointer-checks -fno-strict-overflow -fPIC
+ifeq ($(SANITIZE),)
+HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS -fstack-clash-protection
+ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+HARDEN += -fcf-protection=full
+endif
+else
+HARDEN += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=$(SANITIZE)
+endif
+
+COMMON  := -I. -ffp-contract=off $(OPTIMIZE) $(WARNINGS) $(HARDEN) -pthread -MMD -MP \
+           -DDRAGOMAN_VERSION='"$(VERSION)"' \
+           -DDRAGOMAN_DATA_DIRECTORY='"$(PREFIX)/share/dragoman"' \
+           $(shell pkg-config --cflags $(PACKAGES))
+HAVE    := $(foreach p,$(OPTIONAL),$(shell pkg-config --exists $(p) && echo $(p)))
+COMMON  += $(foreach p,$(HAVE),-DHAVE_$(shell echo $(p) | tr a-z A-Z | tr -c 'A-Z0-9\n' _))
+CFLAGS_ALL   := -std=c11 -D_GNU_SOURCE $(COMMON) $(CFLAGS)
+CXXFLAGS_ALL := -std=c++17 $(COMMON) $(CXXFLAGS)
+LIBS    := $(shell pkg-config --libs $(PACKAGES)) -lstdc++ -lm -ldl
+LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -pthread
+
+MACHINE := $(shell $(CC) -dumpmachine)
+LIB_DIRS := base tokenizer model kernels translate
+ifneq ($(findstring x86_64,$(MACHINE)),)
+LIB_DIRS += kernels/x86
+endif
+ifneq ($(findstring aarch64,$(MACHINE)),)
+LIB_DIRS += kernels/arm
+endif
+
+LIB_C   := $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c))
+LIB_CC  := $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.cc))
+CLI_C   := $(wildcard cli/*.c)
+LIB_O   := $(LIB_C:%.c=$(BUILD)/%.o) $(LIB_CC:%.cc=$(BUILD)/%.o)
+CLI_O   := $(CLI_C:%.c=$(BUILD)/%.o)
+TEST_C  := $(wildcard tests/*/test_*.c)
+TESTS   := $(TEST_C:%.c=$(BUILD)/%)
+
+all: $(BUILD)/dragoman
+
+$(BUILD)/libdragoman.a: $(LIB_O)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/dragoman: $(CLI_O) $(BUILD)/libdragoman.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# One line for each instruction set; these files are entered only after kernels/cpu.c has asked CPU and OS.
+$(BUILD)/kernels/x86/avx2.o:    ISA := -mavx2 -mfma -mf16c
+$(BUILD)/kernels/x86/avx512.o:  ISA := -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl
+$(BUILD)/kernels/x86/avxvnni.o: ISA := -mavx2 -mfma -mf16c -mavxvnni
+$(BUILD)/kernels/x86/vnni.o:    ISA := -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
+$(BUILD)/kernels/x86/amx.o:     ISA := -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mamx-tile -mamx-int8
+$(BUILD)/kernels/arm/neon.o:    ISA := -march=armv8.2-a+dotprod
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(ISA) -c -o $@ $<
+
+$(BUILD)/%.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS_ALL) -c -o $@ $<
+
+# A test program for each tests/*/test_*.c; what they share is tests/support/*.c.
+SUPPORT_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT_O) $(BUILD)/libdragoman.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(shell pkg-config --libs check)
+
+tests: $(TESTS)
+
+test: all tests
+	BUILD=$(BUILD) tests/run.sh
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all tests test clean
+.SECONDARY:
+
+-include $(LIB_O:.o=.d) $(CLI_O:.o=.d) $(TEST_C:%.c=$(BUILD)/%.d) $(SUPPORT_O:.o=.d)

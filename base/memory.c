@@ -1,0 +1,227 @@
+#include "base/memory.h"
+
+#include "base/checked.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Smallest arena block: large enough that a block a sentence is the exception. */
+#define ARENA_BLOCK_BYTES ((size_t)64 << 10)
+
+struct arena_block {
+    struct arena_block *next;
+    size_t n_bytes, used; /* of the bytes after this header */
+};
+
+#define BLOCK_HEADER_BYTES ((size_t)MEMORY_ALIGNMENT)
+_Static_assert(sizeof(struct arena_block) <= BLOCK_HEADER_BYTES, "header fits its slot");
+
+void *memory_new_raw(size_t count, size_t size, struct error *err)
+{
+    size_t n_bytes, rounded;
+    if (!checked_mul(count, size, &n_bytes) ||
+        !checked_round_up(n_bytes, MEMORY_ALIGNMENT, &rounded)) {
+        error_set(err, ERROR_MEMORY, "out of memory (%zu objects of %zu bytes)", count, size);
+        return NULL;
+    }
+    void *pointer = aligned_alloc(MEMORY_ALIGNMENT, rounded != 0 ? rounded : MEMORY_ALIGNMENT);
+    if (pointer == NULL)
+        error_set(err, ERROR_MEMORY, "out of memory (%zu bytes needed at once)", rounded);
+    return pointer;
+}
+
+void *memory_new(size_t count, size_t size, struct error *err)
+{
+    void *pointer = memory_new_raw(count, size, err);
+    if (pointer != NULL)
+        memset(pointer, 0, count * size); /* memory_new_raw has checked the product */
+    return pointer;
+}
+
+bool memory_resize(void *items, size_t old_count, size_t count, size_t size, struct error *err)
+{
+    void *old = NULL;
+    memcpy(&old, items, sizeof old); /* `items` is the address of a pointer of any type */
+    void *grown = memory_new(count, size, err);
+    if (grown == NULL)
+        return false;
+    size_t kept = old_count < count ? old_count : count;
+    if (old != NULL && kept > 0)
+        memcpy(grown, old, kept * size);
+    memory_free(old);
+    memcpy(items, &grown, sizeof grown);
+    return true;
+}
+
+void memory_free(void *pointer)
+{
+    free(pointer);
+}
+
+char *memory_text(const char *text, size_t n_bytes, struct error *err)
+{
+    size_t with_nul;
+    if (!checked_add(n_bytes, 1, &with_nul)) {
+        error_set(err, ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
+    char *copy = memory_new_raw(with_nul, 1, err);
+    if (copy != NULL) {
+        if (n_bytes > 0)
+            memcpy(copy, text, n_bytes);
+        copy[n_bytes] = '\0';
+    }
+    return copy;
+}
+
+static struct arena_block *arena_add_block(struct arena *arena, size_t n_bytes, struct error *err)
+{
+    size_t total;
+    if (n_bytes < ARENA_BLOCK_BYTES)
+        n_bytes = ARENA_BLOCK_BYTES;
+    if (!checked_add(n_bytes, BLOCK_HEADER_BYTES, &total)) {
+        error_set(err, ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
+    struct arena_block *block = memory_new_raw(total, 1, err);
+    if (block == NULL)
+        return NULL;
+    *block = (struct arena_block){.next = arena->blocks, .n_bytes = n_bytes, .used = 0};
+    arena->blocks = block;
+    arena->n_bytes += total;
+    return block;
+}
+
+void *arena_new(struct arena *arena, size_t count, size_t size, struct error *err)
+{
+    size_t n_bytes, rounded;
+    if (!checked_mul(count, size, &n_bytes) ||
+        !checked_round_up(n_bytes, MEMORY_ALIGNMENT, &rounded)) {
+        error_set(err, ERROR_MEMORY, "out of memory (%zu objects of %zu bytes)", count, size);
+        return NULL;
+    }
+    struct arena_block *block = arena->blocks;
+    if (block == NULL || rounded > block->n_bytes - block->used) {
+        block = arena_add_block(arena, rounded, err);
+        if (block == NULL)
+            return NULL;
+    }
+    void *pointer = (char *)block + BLOCK_HEADER_BYTES + block->used;
+    block->used += rounded;
+    memset(pointer, 0, rounded);
+    return pointer;
+}
+
+char *arena_text(struct arena *arena, const char *text, size_t n_bytes, struct error *err)
+{
+    size_t with_nul;
+    if (!checked_add(n_bytes, 1, &with_nul)) {
+        error_set(err, ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
+    char *copy = arena_new(arena, with_nul, 1, err);
+    if (copy != NULL && n_bytes > 0)
+        memcpy(copy, text, n_bytes);
+    return copy;
+}
+
+void arena_reset(struct arena *arena)
+{
+    struct arena_block *first = arena->blocks;
+    if (first == NULL)
+        return;
+    if (first->next == NULL) {
+        first->used = 0;
+        return;
+    }
+    /* Several blocks: replace them by one that holds the same, so that the next round needs no
+     * more. */
+    size_t n_bytes = arena->n_bytes;
+    arena_free(arena);
+    (void)arena_add_block(arena, n_bytes, NULL); /* on failure the arena is empty, which is fine */
+}
+
+void arena_free(struct arena *arena)
+{
+    struct arena_block *block = arena->blocks;
+    while (block != NULL) {
+        struct arena_block *next = block->next;
+        memory_free(block);
+        block = next;
+    }
+    *arena = (struct arena){0};
+}
+
+bool buffer_reserve(struct buffer *buffer, size_t n_more, struct error *err)
+{
+    size_t need, doubled;
+    if (!checked_add(buffer->n_bytes, n_more, &need) || !checked_add(need, 1, &need))
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    if (need <= buffer->capacity)
+        return true;
+    if (!checked_mul(buffer->capacity, 2, &doubled) || doubled < need)
+        doubled = need < 64 ? 64 : need;
+    size_t used = buffer->bytes != NULL ? buffer->n_bytes + 1 : 0;
+    char *grown = memory_new_raw(doubled, 1, err);
+    if (grown == NULL)
+        return false;
+    if (used > 0)
+        memcpy(grown, buffer->bytes, used);
+    else
+        grown[0] = '\0';
+    memory_free(buffer->bytes);
+    buffer->bytes = grown;
+    buffer->capacity = doubled;
+    return true;
+}
+
+bool buffer_append(struct buffer *buffer, const void *bytes, size_t n_bytes, struct error *err)
+{
+    if (!buffer_reserve(buffer, n_bytes, err))
+        return false;
+    if (n_bytes > 0)
+        memcpy(buffer->bytes + buffer->n_bytes, bytes, n_bytes);
+    buffer->n_bytes += n_bytes;
+    buffer->bytes[buffer->n_bytes] = '\0';
+    return true;
+}
+
+bool buffer_append_text(struct buffer *buffer, const char *text, struct error *err)
+{
+    return buffer_append(buffer, text, strlen(text), err);
+}
+
+bool buffer_append_byte(struct buffer *buffer, char byte, struct error *err)
+{
+    return buffer_append(buffer, &byte, 1, err);
+}
+
+bool buffer_printf(struct buffer *buffer, struct error *err, const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    bool ok = length >= 0 && buffer_reserve(buffer, (size_t)length, err);
+    if (ok) {
+        vsnprintf(buffer->bytes + buffer->n_bytes, (size_t)length + 1, format, again);
+        buffer->n_bytes += (size_t)length;
+    }
+    va_end(again);
+    return ok;
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+    buffer->n_bytes = 0;
+    if (buffer->bytes != NULL)
+        buffer->bytes[0] = '\0';
+}
+
+void buffer_free(struct buffer *buffer)
+{
+    memory_free(buffer->bytes);
+    *buffer = (struct buffer){0};
+}

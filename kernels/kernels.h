@@ -1,0 +1,171 @@
+/* kernels.h - every operation on numbers, as a table of functions, one table for each instruction
+ * set.
+ *
+ * This floor knows no files, no memory allocation, no text and no errors. scalar.c is the
+ * definition: plain C, one obvious loop each. The other files do the same arithmetic in the same
+ * order, so all tables give the same bytes (tests/kernels holds them to memcmp):
+ *
+ *   - int8 x int8 -> int32 sums are exact, whatever unit computes them;
+ *   - a float sum over an axis has sixteen lanes: lane j takes elements j, j + 16, j + 32, ... in
+ * order with fma, then lanes fold: 8 (lane j += lane j + 8), 4, 2, 1;
+ *   - a float matrix product accumulates k upward with fma, one accumulator for each output;
+ *   - exp, erf, tanh are one polynomial with the same coefficients everywhere; no libm;
+ *   - a row's result does not depend on how many rows there are.
+ *
+ * The table is passed, not global: a test holds two at once.
+ *
+ *     const struct kernels *k = kernels_best(NULL, &error_text);
+ *     k->quantize_rows(m, D, x, D, NULL, q, q_stride, q_scales);
+ *     k->matmul_i8(m, q, q_stride, q_scales, &weights, 0, weights.n, &epilogue, y, F);
+ *
+ * Glossary, used everywhere in this tree: B sentences, S source length, T target length, D model
+ * width, H heads, K head width, F feed-forward width, V vocabulary, N beam size; m rows (tokens), n
+ * output channels, k input channels of a product. */
+#ifndef DRAGOMAN_KERNELS_KERNELS_H
+#define DRAGOMAN_KERNELS_KERNELS_H
+
+#include "kernels/matrix.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Lanes of a float sum. */
+#define KERNEL_LANES 16
+
+enum activation {
+    ACTIVATION_NONE,
+    ACTIVATION_RELU,       /* max(0, x) */
+    ACTIVATION_SWISH,      /* x / (1 + exp(-x)), also called SiLU */
+    ACTIVATION_GELU,       /* x / 2 * (1 + erf(x / sqrt 2)) */
+    ACTIVATION_GELU_TANH,  /* x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) */
+    ACTIVATION_GELU_QUICK, /* x / (1 + exp(-1.702 x)) */
+    ACTIVATION_TANH,
+    ACTIVATION_SIGMOID /* 1 / (1 + exp(-x)) */
+};
+
+/* What happens to a product's accumulator on its way out, in this order:
+ *   y = acc (float), or fma((float)acc, row_scale * channel_scale, bias) (int8); + bias (float)
+ *   y = activation(y)
+ *   y = residual[i][j] + y                 (if residual)
+ *   row_max[i] = max(row_max[i], |y|)      (if row_max; the caller sets it to 0 first) */
+struct epilogue {
+    const float *bias; /* [n] or NULL for zeros */
+    enum activation activation;
+    const float *residual; /* [m][residual_stride] or NULL; may be the output itself */
+    size_t residual_stride;
+    float *row_max; /* [m] or NULL */
+};
+
+/* One head's attention of some query rows over the same keys (Vaswani et al. 2017, eq. 1):
+ *   p_j = softmax_j(scale * q . k_j + bias_j),  out = sum_j p_j v_j
+ * Keys and values lie in rows that `rows` points at, so a beam's history and a sentence's encoder
+ * states need no copying and no mask: what is not listed does not exist. Definition: q . k_j is a
+ * sixteen-lane sum over K; softmax subtracts the maximum over all keys, sums exponentials in
+ * sixteen lanes over j and multiplies by the reciprocal (1 / sum); out accumulates j upward with
+ * fma. */
+struct attention {
+    size_t n_queries, n_keys, head_width; /* head_width K: any value >= 1 */
+    const float *queries;                 /* [n_queries][query_stride], this head's first element */
+    size_t query_stride;                  /* floats */
+    const void *const *rows;              /* n_keys pointers */
+    size_t key_offset, value_offset;      /* bytes from rows[j] to this head's key and value */
+    float scale;
+    const float *bias;     /* [n_queries][bias_stride] added to the scaled scores, or NULL */
+    size_t bias_stride;    /* floats; may be 0 */
+    float *out;            /* [n_queries][out_stride], this head's first element */
+    size_t out_stride;     /* floats */
+    float *weights;        /* [n_queries][weights_stride] scratch; holds p afterwards */
+    size_t weights_stride; /* floats, >= n_keys rounded up to KERNEL_LANES */
+};
+
+struct kernels {
+    const char *name; /* "scalar", "avx2", "avx512", "avxvnni", "vnni", "amx", "neon" */
+
+    /* ---- products -------------------------------------------------------------------------------
+     */
+
+    /* out[i][j] = epilogue(sum_k a[i][k] * w[j][k]) for columns first <= j < first + count; out
+     * points at column 0. first is a multiple of MATRIX_PANEL; so is count unless it ends at w->n.
+     */
+    void (*matmul_f32)(size_t m, const float *a, size_t a_stride, const struct matrix *w,
+                       size_t first, size_t count, const struct epilogue *epilogue, float *out,
+                       size_t out_stride);
+
+    /* The same with int8 rows from quantize_rows (a_stride bytes, >= w->k_padded, zero beyond k).
+     */
+    void (*matmul_i8)(size_t m, const int8_t *a, size_t a_stride, const float *a_scales,
+                      const struct matrix *w, size_t first, size_t count,
+                      const struct epilogue *epilogue, float *out, size_t out_stride);
+
+    /* Symmetric quantization of each row to +-127: y_k = x_k * smooth_k (smooth NULL: 1),
+     * max = max |y_k|, scale = max / 127, q_k = round_to_nearest_even(y_k * (127 / max)), clamped.
+     * A row of zeros has scale 0 and q 0. Bytes from k to q_stride are zeroed. */
+    void (*quantize_rows)(size_t m, size_t k, const float *x, size_t x_stride, const float *smooth,
+                          int8_t *q, size_t q_stride, float *scales);
+
+    /* ---- rows -----------------------------------------------------------------------------------
+     */
+
+    /* Layer normalization (Ba et al. 2016, eq. 3-4): mean and biased variance (second pass over x -
+     * mean), y = (x - mean) * (1 / sqrt(variance + epsilon)) * gain + bias (the last step one fma).
+     * bias may be NULL. x and y may be the same. */
+    void (*layer_norm)(size_t m, size_t n, const float *x, size_t x_stride, const float *gain,
+                       const float *bias, float epsilon, float *y, size_t y_stride);
+
+    /* Root-mean-square normalization (Zhang and Sennrich 2019, eq. 4): y = x * (1 / sqrt(mean(x^2)
+     * + epsilon)) * gain. */
+    void (*rms_norm)(size_t m, size_t n, const float *x, size_t x_stride, const float *gain,
+                     float epsilon, float *y, size_t y_stride);
+
+    void (*activate)(size_t n, float *x, enum activation activation); /* in place */
+    void (*multiply)(size_t n, const float *a, float *b);             /* b *= a */
+    void (*add)(size_t n, const float *a, float *b);                  /* b += a */
+    void (*scale_add)(size_t n, const float *x, float scale, const float *y,
+                      float *out); /* fma(x, scale, y) */
+
+    /* ---- attention ------------------------------------------------------------------------------
+     */
+
+    void (*attend_f32)(const struct attention *attention);
+    void (*attend_bf16)(
+        const struct attention *attention); /* keys and values bfloat16, widened exactly */
+
+    /* ---- output layer: one block of a row of logits at a time -----------------------------------
+     */
+
+    float (*maximum)(size_t n, const float *x);  /* n >= 1 */
+    size_t (*arg_max)(size_t n, const float *x); /* the lowest index of the maximum */
+    float (*sum_exp)(size_t n, const float *x,
+                     float maximum); /* sixteen-lane sum of exp(x - maximum) */
+    /* Writes the indices with x[i] >= threshold to `indices` (room for n), ascending; returns how
+     * many. */
+    size_t (*select_above)(size_t n, const float *x, float threshold, uint32_t *indices);
+
+    /* ---- conversions ----------------------------------------------------------------------------
+     */
+
+    void (*widen_f16)(size_t n, const uint16_t *x,
+                      float *y); /* IEEE half, exact; subnormals kept */
+    void (*widen_bf16)(size_t n, const uint16_t *x, float *y);  /* exact */
+    void (*narrow_bf16)(size_t n, const float *x, uint16_t *y); /* nearest even, by integers */
+
+    /* Largest |x|, or NaN if any x is NaN or infinite: the finite check of weights and the channel
+     * scale. */
+    float (*finite_max)(size_t n, const float *x);
+};
+
+/* The table for the best unit of this CPU and OS, or the one called `name` ("scalar", "avx2", ...;
+ * NULL: the best). An unknown name, or one this machine lacks: NULL, and *why (may be NULL) says
+ * which and what there is. */
+const struct kernels *kernels_find(const char *name, const char **why);
+
+/* Tables usable on this machine, weakest first; *count says how many. */
+const struct kernels *const *kernels_usable(size_t *count);
+
+/* exp() as every table computes it, for code outside kernels/ that must agree; natural logarithm
+ * likewise (only for results that are printed, never fed back): both plain C, fma only. */
+float kernel_exp(float x);
+double kernel_log(double x);
+
+#endif
