@@ -55,8 +55,9 @@ char *error_escape(char *out, size_t n_out, const char *text, size_t n_bytes)
     return out;
 }
 
-static void fill(struct error *err, enum error_code code, const char *tail, const char *format,
-                 va_list arguments)
+__attribute__((format(printf, 4, 0))) static void fill(struct error *err, enum error_code code,
+                                                       const char *tail, const char *format,
+                                                       va_list arguments)
 {
     char raw[2 * ERROR_TEXT_BYTES];
     int length = vsnprintf(raw, sizeof raw, format, arguments);
