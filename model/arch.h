@@ -51,7 +51,8 @@ struct step_row {
     bool needs_normalizer;  /* false (greedy without scores): log_normalizer is not computed */
     const uint32_t *wanted; /* [n_wanted] tokens whose logits are wanted whatever their rank */
     uint32_t n_wanted;
-    const uint32_t *shortlist; /* [n_shortlist] the only tokens considered, or NULL for all */
+    const uint32_t *shortlist; /* [n_shortlist] the only tokens considered, or NULL for all; the
+                                  same for all rows of a sentence at all its steps */
     uint32_t n_shortlist;
 
     struct candidate *best; /* [n_best] out: by logit descending, then token ascending */
@@ -59,8 +60,8 @@ struct step_row {
     float *wanted_logits;   /* [n_wanted] out */
     double log_normalizer;  /* out: log sum exp of the logits, so log p = logit - log_normalizer */
     float *logits;          /* [V] out: all logits, for sampling; NULL: not wanted */
-    float *cross_weights;   /* [S] out: cross attention averaged over the heads of the alignment
-                               layer; or NULL */
+    float *cross_weights;   /* [S] out: cross attention of the last decoder layer, averaged over
+                               its heads; or NULL */
 };
 
 /* What a session must have room for. */

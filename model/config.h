@@ -22,17 +22,19 @@ enum family {
     FAMILY_CT2
 };
 
+/* What is added to an embedding; the first token stands at position `position_offset`. Both
+ * sinusoids are a half of sines, then a half of cosines. */
 enum positions {
-    POSITIONS_SINUSOIDAL,         /* HF Marian: exponent over d/2, from position 0 */
-    POSITIONS_SINUSOIDAL_NATIVE,  /* Marian: exponent over d/2 - 1, from position 0 */
-    POSITIONS_SINUSOIDAL_FAIRSEQ, /* exponent over d/2 - 1, first token at row 2 */
-    POSITIONS_LEARNED,            /* a table, first token at row `position_offset` */
-    POSITIONS_RELATIVE_BUCKETS,   /* T5: none added, a bias in self-attention */
+    POSITIONS_SINUSOIDAL,        /* exponent over D/2: Hugging Face Marian */
+    POSITIONS_SINUSOIDAL_NATIVE, /* exponent over D/2 - 1: Marian itself, fairseq, CTranslate2 */
+    POSITIONS_LEARNED,           /* rows of a table */
+    POSITIONS_RELATIVE_BUCKETS,  /* T5: none added, a bias in self-attention */
     POSITIONS_NONE
 };
 
 enum norm_kind { NORM_LAYER, NORM_RMS };
-enum norm_place { NORM_POST, NORM_PRE };
+/* Post: x = norm(x + f(x)); pre: x = x + f(norm(x)); both: x = norm(x + f(norm(x))). */
+enum norm_place { NORM_POST, NORM_PRE, NORM_BOTH };
 enum decoder_kind { DECODER_ATTENTION, DECODER_SSRU };
 
 enum stop_rule {
@@ -44,6 +46,7 @@ enum stop_rule {
 
 #define CONFIG_NONE UINT32_MAX /* an id or number that is not given */
 #define CONFIG_MAX_LISTED 64   /* eos ids, bad words of one token */
+#define CONFIG_MAX_LAYERS 256
 
 enum origin {
     ORIGIN_DEFAULT,
@@ -57,8 +60,11 @@ enum origin {
  * not. */
 struct generation {
     uint32_t num_beams;
-    uint32_t max_length, min_length;
+    uint32_t max_length; /* CONFIG_NONE: the model does not say */
+    uint32_t min_length;
+    float max_length_factor; /* limit = this * source length, </s> included (Marian); 0: none */
     float length_penalty;
+    float word_penalty; /* Marian: subtracted for each token */
     enum stop_rule stop;
     uint32_t no_repeat_ngram_size;
     float repetition_penalty;
@@ -81,28 +87,45 @@ struct config {
     uint32_t source_vocabulary, target_vocabulary; /* V */
     uint32_t width;                                /* D */
     uint32_t encoder_layers, decoder_layers;
-    uint32_t encoder_heads, decoder_heads; /* H */
-    uint32_t head_width;                   /* K; H * K may differ from D (T5) */
-    uint32_t encoder_ffn, decoder_ffn;     /* F */
+    uint32_t encoder_heads, decoder_heads;           /* H */
+    uint32_t encoder_head_width, decoder_head_width; /* K; H * K may differ from D (T5) */
+    uint32_t encoder_ffn, decoder_ffn;               /* F */
     enum activation activation;
     bool gated; /* FFN = activation(W0 x) * (W1 x) */
     enum positions positions;
-    uint32_t max_positions, position_offset;
+    uint32_t max_positions; /* most source tokens; CONFIG_NONE: no limit */
+    uint32_t position_offset;
+    bool pad_has_no_position; /* M2M100: a pad token adds zeros and does not count */
     enum norm_kind norm;
     enum norm_place norm_place;
     float norm_epsilon;
-    bool embedding_norm;   /* layernorm_embedding of mBART */
-    bool final_norm;       /* a norm after the last layer */
-    float embedding_scale; /* sqrt(D) or 1 */
-    float attention_scale; /* 1 / sqrt(K) or 1 */
-    bool biases;           /* linear layers have them */
-    bool share_embeddings; /* encoder and decoder */
-    bool tie_output;       /* output matrix = decoder embedding */
+    bool embedding_norm;                                    /* layernorm_embedding of mBART */
+    bool final_norm;                                        /* a norm after the last layer */
+    float embedding_scale;                                  /* sqrt(D) or 1 */
+    float encoder_attention_scale, decoder_attention_scale; /* 1 / sqrt(K) or 1 */
+    bool biases;                                            /* linear layers have them */
+    bool share_embeddings;                                  /* encoder and decoder */
+    bool tie_output;                                        /* output matrix = decoder embedding */
     float output_scale; /* factor on the decoder state before the output layer (T5 tied: D^-0.5) */
     enum decoder_kind decoder;
+    bool rnn_projection; /* SSRU: an output matrix after the cell */
+    /* Marian's transformer-tied-layers: layer i has the weights of layer tied[i] (<= i). */
+    uint32_t n_tied;
+    uint8_t tied[CONFIG_MAX_LAYERS];
     uint32_t relative_buckets, relative_max_distance;
     bool start_is_zero; /* Marian: the first decoder input is the zero vector */
     struct generation generation;
 };
+
+struct tensors;
+
+/* Reads and checks the configuration that goes with `tensors` in `directory` (or, if that is one
+ * Marian file, inside it). Some facts are in no configuration file but in what tensors there are.
+ * Faults are ERROR_MODEL: "config.json: d_model: must be an integer from 1 to 65536". */
+bool config_load(struct config *config, const char *directory, const struct tensors *tensors,
+                 struct error *err);
+
+/* The name of an activation as configuration files spell it ("relu", "gelu_new", ...). */
+bool config_activation(const char *name, enum activation *activation);
 
 #endif

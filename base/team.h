@@ -1,0 +1,33 @@
+/* team.h - a few threads that work on one thing at a time: the columns of one matrix product are
+ * split between them. For the latency of a single sentence; many sentences are better served by one
+ * thread each.
+ *
+ *     struct team *team;
+ *     if (!team_new(&team, 4, &err)) ...
+ *     team_run(team, multiply_part, &product);     work(&product, member, 4) on each, then returns
+ *     team_free(team);
+ *
+ * A member waits by spinning for some microseconds (the next product of a step comes soon), then
+ * sleeps, so that an idle team costs nothing. */
+#ifndef DRAGOMAN_BASE_TEAM_H
+#define DRAGOMAN_BASE_TEAM_H
+
+#include "base/error.h"
+
+struct team;
+
+/* Starts n_members - 1 threads (the caller of team_run() is member 0). When the system refuses a
+ * thread the team is smaller; it fails only for want of memory. */
+bool team_new(struct team **team, unsigned n_members, struct error *err);
+void team_free(struct team *team);
+
+/* How many members there are; 1 for NULL. */
+unsigned team_size(const struct team *team);
+
+/* Calls work(argument, member, n_members) once on each member and returns when all are done. What
+ * the caller wrote before is seen by the members, and what they wrote by the caller. One thread at
+ * a time, not from inside work(). A NULL team calls work(argument, 0, 1). */
+void team_run(struct team *team, void (*work)(void *argument, unsigned member, unsigned n_members),
+              void *argument);
+
+#endif
