@@ -28,8 +28,14 @@ enum tensor_type {
     TENSOR_I64,
     TENSOR_U8,
     TENSOR_BOOL,
-    TENSOR_INTGEMM8 /* Bergamot: int8 values with one multiplier for the matrix */
+    TENSOR_INTGEMM8 /* Bergamot: int8 values with one multiplier for the matrix, see below */
 };
+
+/* TENSOR_INTGEMM8. `shape` is what the file declares, [in, out] as for Marian's float matrices, and
+ * element (i, o) has the value int8 / multiplier. The bytes of all but the embeddings are stored
+ * transposed, [out][in]: so their strides are {1, in}, and tensor_transpose() of such a tensor is
+ * plain row-major [out, in], a run of bytes a channel. Embeddings ("Wemb") are stored as declared,
+ * [V][D], with strides {D, 1}. Indices and reads are in logical order here as everywhere. */
 
 enum tensor_format {
     FORMAT_AUTO,
@@ -40,17 +46,22 @@ enum tensor_format {
 };
 
 #define TENSOR_MAX_RANK 8
+#define TENSOR_MAX_DIMENSION ((size_t)1 << 24)
+#define TENSOR_MAX_NAME 1024                  /* bytes */
+#define TENSORS_MAX_COUNT 65536               /* tensors of a checkpoint */
+#define TENSORS_MAX_FILES 256                 /* shards */
+#define TENSORS_MAX_HEADER ((size_t)16 << 20) /* bytes of an index, header or pickle */
 
 struct tensor {
     const char *name; /* as in the file, UTF-8, owned by the tensors */
     enum tensor_type type;
     size_t rank;
     size_t shape[TENSOR_MAX_RANK];   /* elements, row-major order of the indices */
-    size_t strides[TENSOR_MAX_RANK]; /* elements; of a row-major array unless a torch view is
-                                        transposed */
+    size_t strides[TENSOR_MAX_RANK]; /* elements; of a row-major array unless it is a transposed
+                                        view. No two elements share bytes */
     size_t n_elements;
     size_t file;            /* which file of the set */
-    size_t offset, n_bytes; /* where the storage begins in that file, and its bytes */
+    size_t offset, n_bytes; /* where element 0 is in that file, and bytes up to the last's end */
     float multiplier;       /* TENSOR_INTGEMM8: value = int8 / multiplier */
 };
 
@@ -63,6 +74,11 @@ struct tensors;
 bool tensors_open(struct tensors **tensors, const char *directory, enum tensor_format format,
                   struct error *err);
 
+/* Parses one file of `n_bytes` in memory, which must outlive the tensors; `name` is for messages.
+ * FORMAT_AUTO goes by content. */
+bool tensors_open_bytes(struct tensors **tensors, const char *name, const void *bytes,
+                        size_t n_bytes, enum tensor_format format, struct error *err);
+
 /* Which format it turned out to be (never FORMAT_AUTO), and the name of file number `file`. */
 enum tensor_format tensors_format(const struct tensors *tensors);
 const char *tensors_file_name(const struct tensors *tensors, size_t file);
@@ -74,8 +90,15 @@ const struct tensor *tensors_at(const struct tensors *tensors, size_t index); /*
 /* The tensor called `name`, or NULL. */
 const struct tensor *tensors_find(const struct tensors *tensors, const char *name);
 
-/* Elements [first, first + count) in row-major order as floats. Integers are converted by value.
- * Does not check that they are finite (the caller's pass over the values does). */
+/* The same tensor with its two axes exchanged: a value for the read functions below, no data moves.
+ * So Marian's [in, out] matrices are read as rows of [out, in]. `tensor` must have rank 2. */
+struct tensor tensor_transpose(const struct tensor *tensor);
+
+/* Elements [first, first + count) in row-major order of the indices (whatever the strides) as
+ * floats. Integers are converted by value, INTGEMM8 divided by its multiplier. Does not check that
+ * they are finite (the caller's pass over the values does). Row-major storage is read straight from
+ * the file; of a strided tensor the storage is read once and kept until another one is read. The
+ * checksum of a zip member is verified before its first byte is used ("checksum"). */
 bool tensors_read_f32(const struct tensors *tensors, const struct tensor *tensor, size_t first,
                       size_t count, float *out, struct error *err);
 
