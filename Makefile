@@ -60,12 +60,23 @@ TESTS   := $(TEST_C:%.c=$(BUILD)/%)
 
 all: $(BUILD)/dragoman
 
+lib: $(BUILD)/libdragoman.a $(BUILD)/libdragoman.so $(BUILD)/dragoman.pc
+
 $(BUILD)/libdragoman.a: $(LIB_O)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
 $(BUILD)/dragoman: $(CLI_O) $(BUILD)/libdragoman.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# The shared library exports dragoman_* only; its soname changes when the header breaks old callers.
+$(BUILD)/libdragoman.so: $(LIB_O) translate/dragoman.map
+	$(CC) $(filter-out -pie,$(LDFLAGS)) -shared -Wl,-soname,libdragoman.so.0 \
+	    -Wl,--version-script=translate/dragoman.map -o $@ $(LIB_O) $(LIBS)
+
+$(BUILD)/dragoman.pc: dragoman.pc.in Makefile
+	@mkdir -p $(@D)
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' $< > $@
 
 # One line for each instruction set; these files are entered only after kernels/cpu.c has asked CPU and OS.
 $(BUILD)/kernels/x86/avx2.o:    ISA := -mavx2 -mfma -mf16c
@@ -90,13 +101,30 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT_O) $(BUILD)/libdragoman.a
 
 tests: $(TESTS)
 
-test: all tests
+test: all lib tests
 	BUILD=$(BUILD) tests/run.sh
+
+# Everything once more with every access and every shift checked.
+test-sanitized:
+	$(MAKE) SANITIZE=address,undefined OPTIMIZE='-O1 -g' BUILD=$(BUILD)-sanitized all tests
+	BUILD=$(BUILD)-sanitized tests/run.sh
+
+install: all lib
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	    $(DESTDIR)$(PREFIX)/share/dragoman/en-de
+	install -m 755 $(BUILD)/dragoman $(DESTDIR)$(PREFIX)/bin/dragoman
+	install -m 644 data/en-de/* $(DESTDIR)$(PREFIX)/share/dragoman/en-de/
+	install -m 644 translate/dragoman.h $(DESTDIR)$(PREFIX)/include/dragoman.h
+	install -m 644 $(BUILD)/libdragoman.a $(DESTDIR)$(PREFIX)/lib/libdragoman.a
+	install -m 644 $(BUILD)/libdragoman.so $(DESTDIR)$(PREFIX)/lib/libdragoman.so.$(VERSION)
+	ln -sf libdragoman.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libdragoman.so.0
+	ln -sf libdragoman.so.0 $(DESTDIR)$(PREFIX)/lib/libdragoman.so
+	install -m 644 $(BUILD)/dragoman.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/dragoman.pc
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all tests test clean
+.PHONY: all lib tests test test-sanitized install clean
 .SECONDARY:
 
 -include $(LIB_O:.o=.d) $(CLI_O:.o=.d) $(TEST_C:%.c=$(BUILD)/%.d) $(SUPPORT_O:.o=.d)
