@@ -1,0 +1,57 @@
+/* sandbox.h - gives away what the process does not need, so that a fault in a parser that a hostile
+ * model or text reaches leads nowhere: no file, no network, no program, no other process.
+ *
+ * Enter it when the model's files, the inputs and the outputs are open, and before threads are
+ * started (they inherit it):
+ *
+ *     const char *state;
+ *     if (!sandbox_enter(SANDBOX_AUTO, &(struct sandbox_needs){0}, &state, &err)) ...
+ *
+ * Three layers: no_new_privs, with no core dumps and no attaching; Landlock, every kind of access
+ * the kernel knows (ABI 1 to 7) except below the paths that are named; and a seccomp filter that
+ * lists the system calls which translating takes. From then on
+ *   - files cannot be opened (EACCES) unless paths are named; descriptors that are open stay usable
+ *     for reading, writing, seeking, truncating, syncing, polling;
+ *   - a socket cannot be made (EACCES), memory cannot become executable (EACCES), a signal can only
+ *     be sent to this process (EPERM);
+ *   - execve, fork, ptrace and what else only an intruder would call kill the process (SIGSYS);
+ *   - any other call that is not listed gives ENOSYS, as on an older kernel: the C library copes;
+ *   - threads, memory, clocks, signals of our own work as ever.
+ * There is no way back. Built with a sanitizer, whose run-time opens files and forks, the sandbox
+ * is never there. */
+#ifndef DRAGOMAN_BASE_SANDBOX_H
+#define DRAGOMAN_BASE_SANDBOX_H
+
+#include "base/error.h"
+
+enum sandbox_mode {
+    SANDBOX_AUTO,    /* what the kernel offers, nothing being fine too */
+    SANDBOX_REQUIRE, /* an ERROR_LIMIT if a layer that is needed is missing */
+    SANDBOX_OFF      /* nothing is given away */
+};
+
+#define SANDBOX_MAX_PATHS 16
+
+/* What is still needed afterwards; {0} is nothing but open descriptors. */
+struct sandbox_needs {
+    /* Existing files and directories (all that is below) that may still be opened: for reading, or
+     * for reading, writing, creating, renaming and removing (a cache beside its journal, `-o DIR`,
+     * the directory of a socket that is to be removed). NULL ends the list. */
+    const char *readable[SANDBOX_MAX_PATHS + 1];
+    const char *writable[SANDBOX_MAX_PATHS + 1];
+    bool connections; /* accept and answer connections on sockets that are already there */
+};
+
+/* Enters the sandbox. `state` (may be NULL) gets the layers now in force, a constant:
+ * "landlock+seccomp", "seccomp", "landlock" or "none". Faults: ERROR_LIMIT in SANDBOX_REQUIRE if
+ * seccomp is missing, or Landlock when paths are named (without paths, seccomp alone keeps every
+ * file shut); ERROR_SYSTEM for a path that cannot be opened. After a fault the process may be
+ * confined in part and should end. */
+bool sandbox_enter(enum sandbox_mode mode, const struct sandbox_needs *needs, const char **state,
+                   struct error *err);
+
+/* What sandbox_enter(SANDBOX_AUTO) would reach on this kernel, in the same words, for --version. To
+ * be asked before entering: inside, there is nothing more to be had. */
+const char *sandbox_available(void);
+
+#endif

@@ -1,0 +1,401 @@
+/* A planted intruder: what code that has taken over the process could try next. Each attempt is
+ * made in a child that has entered the sandbox; it must be refused, or die of SIGSYS. What
+ * translating needs must go on working there. */
+#include "base/sandbox.h"
+#include "base/threads.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum outcome { WENT_THROUGH, REFUSED, DIED_OF_SIGSYS, OTHER };
+
+enum { EXIT_WENT_THROUGH = 10, EXIT_REFUSED = 11, EXIT_NOT_CONFINED = 12 };
+
+static char directory[] = "/tmp/dragoman-sandbox-XXXXXX";
+static char inside[64], outside[] = "/etc/passwd";
+
+static bool confined(void)
+{
+    return strcmp(sandbox_available(), "none") != 0;
+}
+
+static bool has_landlock(void)
+{
+    return strncmp(sandbox_available(), "landlock", 8) == 0;
+}
+
+/* Runs `act` (0: went through, else refused with errno set) in a child inside the sandbox. */
+static enum outcome attempt_with(int (*act)(void), const struct sandbox_needs *needs)
+{
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        struct error err = {0};
+        signal(SIGSYS, SIG_DFL);
+        if (!sandbox_enter(SANDBOX_AUTO, needs, NULL, &err))
+            _exit(EXIT_NOT_CONFINED);
+        if (act() == 0)
+            _exit(EXIT_WENT_THROUGH);
+        _exit(errno == EACCES || errno == EPERM || errno == ENOSYS ? EXIT_REFUSED : 99);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    if (WIFSIGNALED(status))
+        return WTERMSIG(status) == SIGSYS ? DIED_OF_SIGSYS : OTHER;
+    return WEXITSTATUS(status) == EXIT_WENT_THROUGH ? WENT_THROUGH
+           : WEXITSTATUS(status) == EXIT_REFUSED    ? REFUSED
+                                                    : OTHER;
+}
+
+static enum outcome attempt(int (*act)(void))
+{
+    return attempt_with(act, &(struct sandbox_needs){0});
+}
+
+static int open_to_read(void)
+{
+    return open(outside, O_RDONLY) < 0;
+}
+
+static int open_to_write(void)
+{
+    return open(inside, O_WRONLY | O_CREAT, 0600) < 0;
+}
+
+static int open_directly(void)
+{
+    return syscall(SYS_openat, AT_FDCWD, outside, O_RDONLY, 0) < 0;
+}
+
+static int look_at_file(void)
+{
+    struct stat status;
+    return stat(outside, &status);
+}
+
+static int remove_file(void)
+{
+    return unlink(inside);
+}
+
+static int make_socket(void)
+{
+    return socket(AF_INET, SOCK_STREAM, 0) < 0;
+}
+
+static int make_local_socket(void)
+{
+    return socket(AF_UNIX, SOCK_STREAM, 0) < 0;
+}
+
+static int run_program(void)
+{
+    char *arguments[] = {(char[]){"true"}, NULL};
+    return execv("/bin/true", arguments);
+}
+
+static int make_process(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    return child < 0;
+}
+
+static int make_process_vfork(void)
+{
+    /* as vfork() and posix_spawn() do */
+    long child = syscall(SYS_clone, CLONE_VFORK | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (child == 0)
+        _exit(0);
+    return child < 0;
+}
+
+static int run_shell(void)
+{
+    return system("true") != 0;
+}
+
+static int trace_parent(void)
+{
+    return ptrace(PTRACE_ATTACH, getppid(), NULL, NULL) != 0;
+}
+
+static int read_parent(void)
+{
+    char byte;
+    struct iovec here = {&byte, 1}, there = {directory, 1};
+    return process_vm_readv(getppid(), &here, 1, &there, 1, 0) < 0;
+}
+
+static int kill_parent(void)
+{
+    return kill(getppid(), 0);
+}
+
+static int map_executable(void)
+{
+    return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                0) == MAP_FAILED;
+}
+
+static int make_executable(void)
+{
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return mprotect(page, 4096, PROT_READ | PROT_EXEC);
+}
+
+static int type_into_terminal(void)
+{
+    char byte = 'x';
+    int fault = ioctl(STDIN_FILENO, TIOCSTI, &byte);
+    if (fault != 0 && errno == ENOTTY)
+        errno = EPERM;
+    return fault;
+}
+
+static int ring(void)
+{
+    return syscall(SYS_io_uring_setup, 1, NULL) < 0;
+}
+
+static int dump_core(void)
+{
+    struct rlimit limit = {1 << 20, 1 << 20};
+    return setrlimit(RLIMIT_CORE, &limit); /* root could raise it again */
+}
+
+static const struct {
+    const char *name;
+    int (*act)(void);
+} attacks[] = {{"open", open_to_read},
+               {"create", open_to_write},
+               {"openat by number", open_directly},
+               {"stat", look_at_file},
+               {"unlink", remove_file},
+               {"socket", make_socket},
+               {"unix socket", make_local_socket},
+               {"execve", run_program},
+               {"fork", make_process},
+               {"vfork", make_process_vfork},
+               {"system", run_shell},
+               {"ptrace", trace_parent},
+               {"process_vm_readv", read_parent},
+               {"kill", kill_parent},
+               {"mmap exec", map_executable},
+               {"mprotect exec", make_executable},
+               {"TIOCSTI", type_into_terminal},
+               {"io_uring", ring}};
+
+START_TEST(test_attack)
+{
+    ck_assert_msg(strstr(sandbox_available(), "seccomp") != NULL,
+                  "this kernel has no seccomp: the test cannot say anything");
+    enum outcome outcome = attempt(attacks[_i].act);
+    ck_assert_msg(outcome == REFUSED || outcome == DIED_OF_SIGSYS, "%s: outcome %d",
+                  attacks[_i].name, outcome);
+}
+END_TEST
+
+/* The attacks are real: outside the sandbox those that need no privilege go through. */
+START_TEST(test_attack_outside)
+{
+    static int (*const harmless[])(void) = {
+        open_to_read, open_directly, look_at_file,       make_socket,    run_shell,
+        make_process, kill_parent,   make_process_vfork, map_executable, make_executable};
+    for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
+        ck_assert_msg(harmless[i]() == 0, "attack %zu fails outside too: errno %d", i, errno);
+}
+END_TEST
+
+START_TEST(test_deadly)
+{
+    ck_assert_int_eq(attempt(run_program), DIED_OF_SIGSYS);
+    ck_assert_int_eq(attempt(make_process), DIED_OF_SIGSYS);
+    ck_assert_int_eq(attempt(run_shell), DIED_OF_SIGSYS);
+    ck_assert_int_eq(attempt(trace_parent), DIED_OF_SIGSYS);
+}
+END_TEST
+
+static void *touch_memory(void *argument)
+{
+    size_t n_bytes = (size_t)3 << 20;
+    char *bytes = malloc(n_bytes);
+    if (bytes == NULL)
+        return NULL;
+    memset(bytes, 1, n_bytes);
+    bytes = realloc(bytes, 2 * n_bytes);
+    free(bytes);
+    struct timespec moment = {0, 1000};
+    nanosleep(&moment, NULL);
+    return open(outside, O_RDONLY) < 0 ? argument : NULL;
+}
+
+/* Everything that translating does once its files are open. `inherited` is one of them. */
+static int inherited = -1;
+
+static int work(void)
+{
+    struct error err = {0};
+    pthread_t threads[4];
+    int marker;
+    for (size_t i = 0; i < 4; i++)
+        if (!thread_start(&threads[i], touch_memory, &marker, &err))
+            return 1;
+    for (size_t i = 0; i < 4; i++) {
+        void *result = NULL;
+        if (pthread_join(threads[i], &result) != 0 || result != &marker)
+            return 1;
+    }
+    char text[6] = "";
+    struct stat status;
+    int pipe_ends[2];
+    void *page = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bool ok = page != MAP_FAILED && munmap(page, 1 << 20) == 0;
+    ok = ok && write(inherited, "hello", 5) == 5 && lseek(inherited, 0, SEEK_SET) == 0;
+    ok = ok && read(inherited, text, 5) == 5 && strcmp(text, "hello") == 0;
+    ok = ok && pread(inherited, text, 2, 3) == 2 && fstat(inherited, &status) == 0;
+    ok = ok && ftruncate(inherited, 0) == 0 && fsync(inherited) == 0 && isatty(inherited) == 0;
+    ok = ok && pipe(pipe_ends) == 0 && fcntl(pipe_ends[0], F_SETFL, O_NONBLOCK) == 0;
+    ok = ok && raise(0) == 0 && close(inherited) == 0 && time(NULL) > 0;
+    return !ok;
+}
+
+START_TEST(test_work_goes_on)
+{
+    inherited = open(inside, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    ck_assert_int_ge(inherited, 0);
+    ck_assert_int_eq(attempt(work), WENT_THROUGH);
+    close(inherited);
+    unlink(inside);
+}
+END_TEST
+
+/* Paths that are named stay open, and no others. */
+static int use_directory(void)
+{
+    char renamed[80];
+    snprintf(renamed, sizeof renamed, "%s.new", inside);
+    int descriptor = open(inside, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    return descriptor < 0 || write(descriptor, "x", 1) != 1 || rename(inside, renamed) != 0 ||
+           unlink(renamed) != 0;
+}
+
+START_TEST(test_named_paths)
+{
+    const struct sandbox_needs write_there = {.writable = {directory}};
+    const struct sandbox_needs read_there = {.readable = {directory}};
+    ck_assert_int_eq(attempt_with(use_directory, &write_there), WENT_THROUGH);
+    if (!has_landlock())
+        return;
+    ck_assert_int_eq(attempt_with(use_directory, &read_there), REFUSED);
+    ck_assert_int_eq(attempt_with(open_to_read, &write_there), REFUSED);
+    ck_assert_int_eq(attempt_with(run_program, &write_there), DIED_OF_SIGSYS);
+    ck_assert_int_eq(attempt_with(make_socket, &write_there), REFUSED);
+    int descriptor = open(inside, O_RDWR | O_CREAT, 0600);
+    close(descriptor);
+    const struct sandbox_needs one_file = {.writable = {inside}};
+    ck_assert_int_eq(attempt_with(open_to_write, &one_file), WENT_THROUGH);
+    ck_assert_int_eq(attempt_with(remove_file, &one_file), REFUSED);
+    unlink(inside);
+}
+END_TEST
+
+static int listener = -1;
+
+static int accept_connection(void)
+{
+    char text[3] = "";
+    int connection = accept(listener, NULL, NULL);
+    return connection < 0 || recv(connection, text, 2, 0) != 2 || send(connection, "ok", 2, 0) != 2;
+}
+
+START_TEST(test_connections)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t n_bytes = sizeof address;
+    listener = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, n_bytes), 0);
+    ck_assert_int_eq(listen(listener, 4), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &n_bytes), 0);
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(client, (struct sockaddr *)&address, n_bytes), 0);
+    ck_assert_int_eq(write(client, "hi", 2), 2);
+    ck_assert_int_eq(attempt_with(accept_connection, &(struct sandbox_needs){.connections = true}),
+                     WENT_THROUGH);
+    ck_assert_int_eq(attempt_with(make_socket, &(struct sandbox_needs){.connections = true}),
+                     REFUSED);
+    close(client);
+    close(listener);
+}
+END_TEST
+
+START_TEST(test_modes)
+{
+    struct error err = {0};
+    const char *state = NULL, *available = sandbox_available();
+    ck_assert(sandbox_enter(SANDBOX_OFF, &(struct sandbox_needs){0}, &state, &err));
+    ck_assert_str_eq(state, "none");
+    ck_assert_int_eq(open_to_read(), 0);
+    const struct sandbox_needs missing = {.readable = {"/nonexistent/path"}};
+    if (has_landlock()) {
+        ck_assert(!sandbox_enter(SANDBOX_AUTO, &missing, &state, &err));
+        ck_assert_int_eq(err.code, ERROR_SYSTEM);
+        ck_assert_str_eq(err.text, "/nonexistent/path: No such file or directory");
+        error_clear(&err);
+    }
+    ck_assert(sandbox_enter(SANDBOX_REQUIRE, &(struct sandbox_needs){0}, &state, &err));
+    ck_assert_str_eq(state, available);
+    ck_assert_int_ne(open_to_read(), 0);
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_CORE, &limit), 0);
+    ck_assert_int_eq((int)limit.rlim_cur, 0);
+    ck_assert_int_ne(dump_core(), 0);
+    /* Check's report of this child is a file that it has open already. */
+}
+END_TEST
+
+int main(void)
+{
+    if (!confined()) {
+        printf("test_sandbox: no sandbox on this kernel or in this build; nothing to test\n");
+        return 0;
+    }
+    if (mkdtemp(directory) == NULL)
+        return 1;
+    snprintf(inside, sizeof inside, "%s/file", directory);
+    Suite *suite = suite_create("sandbox");
+    TCase *tests = tcase_create("sandbox");
+    tcase_add_loop_test(tests, test_attack, 0, (int)(sizeof attacks / sizeof attacks[0]));
+    tcase_add_test(tests, test_attack_outside);
+    tcase_add_test(tests, test_deadly);
+    tcase_add_test(tests, test_work_goes_on);
+    tcase_add_test(tests, test_named_paths);
+    tcase_add_test(tests, test_connections);
+    tcase_add_test(tests, test_modes);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    rmdir(directory);
+    return failed != 0;
+}
