@@ -51,6 +51,10 @@ struct store_list {
 bool store_read(struct store_list *list, struct error *err);
 void store_list_free(struct store_list *list);
 
+/* Gives the finished directory at `part_path` the name `path`, at once; a model that was there is
+ * replaced and removed. */
+bool store_install(const char *part_path, const char *path, struct error *err);
+
 /* Removes an installed model, named as for store_find(): it vanishes at once, then its files go.
  * `removed` (may be NULL) gets its hub name appended. */
 bool store_remove(const char *model, struct buffer *removed, struct error *err);
