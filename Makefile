@@ -7,6 +7,7 @@ BUILD   ?= build
 CC      ?= cc
 CXX     ?= c++
 PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
 VERSION := 0.1.0
 
 PACKAGES := sentencepiece libcjson icu-uc icu-i18n zlib libmd libpcre2-8 sqlite3
@@ -76,7 +77,7 @@ $(BUILD)/libdragoman.so: $(LIB_O) translate/dragoman.map
 
 $(BUILD)/dragoman.pc: dragoman.pc.in Makefile
 	@mkdir -p $(@D)
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' $< > $@
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' $< > $@
 
 # One line for each instruction set; these files are entered only after kernels/cpu.c has asked CPU and OS.
 $(BUILD)/kernels/x86/avx2.o:    ISA := -mavx2 -mfma -mf16c
@@ -110,21 +111,32 @@ test-sanitized:
 	BUILD=$(BUILD)-sanitized tests/run.sh
 
 install: all lib
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/share/dragoman/en-de
 	install -m 755 $(BUILD)/dragoman $(DESTDIR)$(PREFIX)/bin/dragoman
 	install -m 644 data/en-de/* $(DESTDIR)$(PREFIX)/share/dragoman/en-de/
 	install -m 644 translate/dragoman.h $(DESTDIR)$(PREFIX)/include/dragoman.h
-	install -m 644 $(BUILD)/libdragoman.a $(DESTDIR)$(PREFIX)/lib/libdragoman.a
-	install -m 644 $(BUILD)/libdragoman.so $(DESTDIR)$(PREFIX)/lib/libdragoman.so.$(VERSION)
-	ln -sf libdragoman.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libdragoman.so.0
-	ln -sf libdragoman.so.0 $(DESTDIR)$(PREFIX)/lib/libdragoman.so
-	install -m 644 $(BUILD)/dragoman.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/dragoman.pc
+	install -m 644 $(BUILD)/libdragoman.a $(DESTDIR)$(LIBDIR)/libdragoman.a
+	install -m 644 $(BUILD)/libdragoman.so $(DESTDIR)$(LIBDIR)/libdragoman.so.$(VERSION)
+	ln -sf libdragoman.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libdragoman.so.0
+	ln -sf libdragoman.so.0 $(DESTDIR)$(LIBDIR)/libdragoman.so
+	install -m 644 $(BUILD)/dragoman.pc $(DESTDIR)$(LIBDIR)/pkgconfig/dragoman.pc
+
+# The Debian packages, built from a copy so that this tree stays as it is.
+deb:
+	rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/dragoman
+	git ls-files -z | grep -zv '^tests/fixtures/' | xargs -0 cp --parents -t $(BUILD)/deb/dragoman
+	cd $(BUILD)/deb/dragoman && dpkg-buildpackage -us -uc -b -j2
+	@ls $(BUILD)/deb/*.deb
+
+# One line through the default model: what a package build checks.
+smoke: all
+	test "$$(echo 'A dog runs on the beach.' | $(BUILD)/dragoman | wc -l)" = 1
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all lib tests test test-sanitized install clean
+.PHONY: all lib deb smoke tests test test-sanitized install clean
 .SECONDARY:
 
 -include $(LIB_O:.o=.d) $(CLI_O:.o=.d) $(TEST_C:%.c=$(BUILD)/%.d) $(SUPPORT_O:.o=.d)
