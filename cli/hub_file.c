@@ -15,7 +15,7 @@
 #define MAX_LISTING_BYTES ((size_t)4 << 20)
 
 /* Attempts in a row that bring nothing new before giving up; the pause doubles from the first. */
-#define MAX_ATTEMPTS 6
+#define MAX_ATTEMPTS 5
 #define FIRST_PAUSE_MILLISECONDS 250u
 
 #define CHUNK_BYTES ((size_t)256 << 10)

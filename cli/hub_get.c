@@ -230,8 +230,9 @@ static void link_installed(const struct hub_job *job, const struct hub_listing *
         const struct hub_file *file = &listing->files[i];
         struct stat status;
         if (file->needed && fstatat(directory, file->name, &status, 0) == 0 &&
-            (uint64_t)status.st_size == file->n_bytes)
-            (void)linkat(directory, file->name, job->directory, file->name, 0);
+            (uint64_t)status.st_size == file->n_bytes &&
+            linkat(directory, file->name, job->directory, file->name, 0) != 0)
+            continue; /* it is fetched, then */
     }
     if (directory >= 0)
         close(directory);
