@@ -7,14 +7,21 @@
  *
  *   - int8 x int8 -> int32 sums are exact, whatever unit computes them;
  *   - a float sum over an axis has sixteen lanes: lane j takes elements j, j + 16, j + 32, ... in
- * order with fma, then lanes fold: 8 (lane j += lane j + 8), 4, 2, 1;
+ *     order with fma, the axis being continued with zeros to a multiple of sixteen, then the
+ *     lanes fold: 8 (lane j += lane j + 8), 4, 2, 1;
  *   - a float matrix product accumulates k upward with fma, one accumulator for each output;
  *   - exp, erf, tanh are one polynomial with the same coefficients everywhere; no libm;
- *   - a row's result does not depend on how many rows there are.
+ *   - a row's result does not depend on how many rows there are;
+ *   - a NULL bias is a bias of zeros, added like any other (so -0 becomes +0);
+ *   - NaN in gives NaN out, but which NaN is left open.
+ *
+ * Rounding mode and flushing of subnormals must be the defaults (nearest even, none) in every
+ * thread that calls a kernel. Pointers need only the alignment of their type; aligning rows to 64
+ * bytes is faster. Nothing is read or written beyond the sizes given. All functions are reentrant.
  *
  * The table is passed, not global: a test holds two at once.
  *
- *     const struct kernels *k = kernels_best(NULL, &error_text);
+ *     const struct kernels *k = kernels_find(NULL, NULL);
  *     k->quantize_rows(m, D, x, D, NULL, q, q_stride, q_scales);
  *     k->matmul_i8(m, q, q_stride, q_scales, &weights, 0, weights.n, &epilogue, y, F);
  *
@@ -35,7 +42,7 @@
 
 enum activation {
     ACTIVATION_NONE,
-    ACTIVATION_RELU,       /* max(0, x) */
+    ACTIVATION_RELU,       /* 0 > x ? 0 : x, so NaN and -0 stay */
     ACTIVATION_SWISH,      /* x / (1 + exp(-x)), also called SiLU */
     ACTIVATION_GELU,       /* x / 2 * (1 + erf(x / sqrt 2)) */
     ACTIVATION_GELU_TANH,  /* x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) */
@@ -48,7 +55,8 @@ enum activation {
  *   y = acc (float), or fma((float)acc, row_scale * channel_scale, bias) (int8); + bias (float)
  *   y = activation(y)
  *   y = residual[i][j] + y                 (if residual)
- *   row_max[i] = max(row_max[i], |y|)      (if row_max; the caller sets it to 0 first) */
+ *   row_max[i] = max(row_max[i], |y|)      (if row_max; the caller sets it to 0 first; NaN wins)
+ * Pointers are to column 0 of the whole matrix, whatever part of it a call computes. */
 struct epilogue {
     const float *bias; /* [n] or NULL for zeros */
     enum activation activation;
@@ -63,7 +71,7 @@ struct epilogue {
  * states need no copying and no mask: what is not listed does not exist. Definition: q . k_j is a
  * sixteen-lane sum over K; softmax subtracts the maximum over all keys, sums exponentials in
  * sixteen lanes over j and multiplies by the reciprocal (1 / sum); out accumulates j upward with
- * fma. */
+ * fma. No keys at all give zeros. A bias of -INFINITY hides a key, but not all of them. */
 struct attention {
     size_t n_queries, n_keys, head_width; /* head_width K: any value >= 1 */
     const float *queries;                 /* [n_queries][query_stride], this head's first element */
@@ -75,15 +83,14 @@ struct attention {
     size_t bias_stride;    /* floats; may be 0 */
     float *out;            /* [n_queries][out_stride], this head's first element */
     size_t out_stride;     /* floats */
-    float *weights;        /* [n_queries][weights_stride] scratch; holds p afterwards */
+    float *weights;        /* [n_queries][weights_stride] scratch; holds p afterwards, then zeros */
     size_t weights_stride; /* floats, >= n_keys rounded up to KERNEL_LANES */
 };
 
 struct kernels {
     const char *name; /* "scalar", "avx2", "avx512", "avxvnni", "vnni", "amx", "neon" */
 
-    /* ---- products -------------------------------------------------------------------------------
-     */
+    /* ---- products -------------------------------------------------------------------------- */
 
     /* out[i][j] = epilogue(sum_k a[i][k] * w[j][k]) for columns first <= j < first + count; out
      * points at column 0. first is a multiple of MATRIX_PANEL; so is count unless it ends at w->n.
@@ -92,20 +99,21 @@ struct kernels {
                        size_t first, size_t count, const struct epilogue *epilogue, float *out,
                        size_t out_stride);
 
-    /* The same with int8 rows from quantize_rows (a_stride bytes, >= w->k_padded, zero beyond k).
+    /* The same with int8 rows from quantize_rows (a_stride bytes, >= w->k_padded, zero beyond k;
+     * never -128). Sums are exact while k < 2^17.
      */
     void (*matmul_i8)(size_t m, const int8_t *a, size_t a_stride, const float *a_scales,
                       const struct matrix *w, size_t first, size_t count,
                       const struct epilogue *epilogue, float *out, size_t out_stride);
 
     /* Symmetric quantization of each row to +-127: y_k = x_k * smooth_k (smooth NULL: 1),
-     * max = max |y_k|, scale = max / 127, q_k = round_to_nearest_even(y_k * (127 / max)), clamped.
-     * A row of zeros has scale 0 and q 0. Bytes from k to q_stride are zeroed. */
+     * max = max |y_k|, scale = max / 127, q_k = round_to_nearest_even(y_k * (127 / max)).
+     * A row of zeros (max below 2^-100) has scale 0 and q 0; one with NaN or infinity has scale NaN
+     * and q 0, so that the product is NaN. Bytes from k to q_stride are zeroed. */
     void (*quantize_rows)(size_t m, size_t k, const float *x, size_t x_stride, const float *smooth,
                           int8_t *q, size_t q_stride, float *scales);
 
-    /* ---- rows -----------------------------------------------------------------------------------
-     */
+    /* ---- rows ------------------------------------------------------------------------------ */
 
     /* Layer normalization (Ba et al. 2016, eq. 3-4): mean and biased variance (second pass over x -
      * mean), y = (x - mean) * (1 / sqrt(variance + epsilon)) * gain + bias (the last step one fma).
@@ -124,29 +132,26 @@ struct kernels {
     void (*scale_add)(size_t n, const float *x, float scale, const float *y,
                       float *out); /* fma(x, scale, y) */
 
-    /* ---- attention ------------------------------------------------------------------------------
-     */
+    /* ---- attention ------------------------------------------------------------------------- */
 
     void (*attend_f32)(const struct attention *attention);
     void (*attend_bf16)(
         const struct attention *attention); /* keys and values bfloat16, widened exactly */
 
-    /* ---- output layer: one block of a row of logits at a time -----------------------------------
-     */
+    /* ---- output layer: one block of a row of logits at a time ------------------------------ */
 
-    float (*maximum)(size_t n, const float *x);  /* n >= 1 */
-    size_t (*arg_max)(size_t n, const float *x); /* the lowest index of the maximum */
+    float (*maximum)(size_t n, const float *x);  /* n >= 1, no NaN; -0 counts as +0 */
+    size_t (*arg_max)(size_t n, const float *x); /* likewise; the lowest index of the maximum */
     float (*sum_exp)(size_t n, const float *x,
                      float maximum); /* sixteen-lane sum of exp(x - maximum) */
     /* Writes the indices with x[i] >= threshold to `indices` (room for n), ascending; returns how
      * many. */
     size_t (*select_above)(size_t n, const float *x, float threshold, uint32_t *indices);
 
-    /* ---- conversions ----------------------------------------------------------------------------
-     */
+    /* ---- conversions ----------------------------------------------------------------------- */
 
-    void (*widen_f16)(size_t n, const uint16_t *x,
-                      float *y); /* IEEE half, exact; subnormals kept */
+    /* IEEE half, exact; subnormals kept */
+    void (*widen_f16)(size_t n, const uint16_t *x, float *y);
     void (*widen_bf16)(size_t n, const uint16_t *x, float *y);  /* exact */
     void (*narrow_bf16)(size_t n, const float *x, uint16_t *y); /* nearest even, by integers */
 
@@ -156,15 +161,16 @@ struct kernels {
 };
 
 /* The table for the best unit of this CPU and OS, or the one called `name` ("scalar", "avx2", ...;
- * NULL: the best). An unknown name, or one this machine lacks: NULL, and *why (may be NULL) says
- * which and what there is. */
+ * NULL: the best). An unknown name, or one this machine lacks: NULL, and *why (may be NULL) points
+ * at a static text that says which of the two it is and what there is. Thread-safe. */
 const struct kernels *kernels_find(const char *name, const char **why);
 
 /* Tables usable on this machine, weakest first; *count says how many. */
 const struct kernels *const *kernels_usable(size_t *count);
 
-/* exp() as every table computes it, for code outside kernels/ that must agree; natural logarithm
- * likewise (only for results that are printed, never fed back): both plain C, fma only. */
+/* exp() as every table computes it, for code outside kernels/ that must agree: within 1 ulp in
+ * [-87.33, 88.37], 0 below, exp(88.37) above. And a natural logarithm, within 1 ulp, only for
+ * results that are printed, never fed back. Both plain C. */
 float kernel_exp(float x);
 double kernel_log(double x);
 

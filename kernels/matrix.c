@@ -1,0 +1,130 @@
+/* matrix.c - packing weights into panels, and reading them back. Runs once a channel at load. */
+#include "kernels/matrix.h"
+
+#include "base/checked.h"
+#include "kernels/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+#define GROUP 4 /* consecutive k of a channel that lie together in an int8 panel */
+
+bool matrix_bytes(enum matrix_kind kind, size_t n, size_t k, size_t *n_bytes)
+{
+    size_t n_padded, k_padded = k, values, channels, total;
+    if (!checked_round_up(n, MATRIX_PANEL, &n_padded))
+        return false;
+    if (kind == MATRIX_I8 && !checked_round_up(k, MATRIX_DEPTH, &k_padded))
+        return false;
+    size_t value_bytes = kind == MATRIX_I8 ? sizeof(int8_t) : sizeof(float);
+    size_t channel_bytes = kind == MATRIX_I8 ? sizeof(float) + sizeof(int32_t) : 0;
+    if (!checked_mul(n_padded, k_padded, &values) || !checked_mul(values, value_bytes, &values) ||
+        !checked_mul(n_padded, channel_bytes, &channels) || !checked_add(values, channels, &total))
+        return false;
+    *n_bytes = total;
+    return true;
+}
+
+void matrix_place(struct matrix *w, enum matrix_kind kind, size_t n, size_t k, void *memory)
+{
+    size_t n_padded = (n + MATRIX_PANEL - 1) / MATRIX_PANEL * MATRIX_PANEL;
+    *w = (struct matrix){.kind = kind, .n = n, .k = k, .k_padded = k};
+    if (kind == MATRIX_F32) {
+        w->f32 = memory;
+        return;
+    }
+    w->k_padded = (k + MATRIX_DEPTH - 1) / MATRIX_DEPTH * MATRIX_DEPTH;
+    w->i8 = memory;
+    w->scales = (float *)(void *)(w->i8 + n_padded * w->k_padded);
+    w->sums = (int32_t *)(void *)(w->scales + n_padded);
+}
+
+/* Where channel j begins; its k-th value is at [k * MATRIX_PANEL] (float) or
+ * [k / GROUP * GROUP * MATRIX_PANEL + k % GROUP] (int8) from there. */
+static float *channel_f32(const struct matrix *w, size_t j)
+{
+    return w->f32 + j / MATRIX_PANEL * MATRIX_PANEL * w->k_padded + j % MATRIX_PANEL;
+}
+
+static int8_t *channel_i8(const struct matrix *w, size_t j)
+{
+    return w->i8 + j / MATRIX_PANEL * MATRIX_PANEL * w->k_padded + j % MATRIX_PANEL * GROUP;
+}
+
+static int8_t *value_i8(int8_t *channel, size_t k)
+{
+    return channel + k / GROUP * GROUP * MATRIX_PANEL + k % GROUP;
+}
+
+/* Quantizes like quantize_rows(), with the same arithmetic. Adding 1.5 * 2^23 rounds to the nearest
+ * integer, ties to even, and leaves that integer in the low bits. */
+static void quantize_channel(struct matrix *w, size_t j, const float *row, float max)
+{
+    int8_t *channel = channel_i8(w, j);
+    float inverse = max < 0x1p-100f ? 0 : 127.0f / max;
+    int32_t sum = 0;
+    for (size_t k = 0; k < w->k; k++) {
+        float shifted = row[k] * inverse + 0x1.8p+23f;
+        int32_t bits;
+        memcpy(&bits, &shifted, sizeof bits);
+        int8_t value = (int8_t)(bits & 0xff);
+        *value_i8(channel, k) = value;
+        sum += value;
+    }
+    w->scales[j] = inverse > 0 ? max / 127.0f : 0;
+    w->sums[j] = sum;
+}
+
+bool matrix_set_channel_f32(struct matrix *w, size_t j, const float *row,
+                            const struct kernels *kernels, size_t *bad_at)
+{
+    float max = kernels->finite_max(w->k, row);
+    if (max != max) {
+        size_t k = 0;
+        while (isfinite(row[k]))
+            k++;
+        *bad_at = k;
+        return false;
+    }
+    if (w->kind == MATRIX_I8) {
+        quantize_channel(w, j, row, max);
+        return true;
+    }
+    float *channel = channel_f32(w, j);
+    for (size_t k = 0; k < w->k; k++)
+        channel[k * MATRIX_PANEL] = row[k];
+    return true;
+}
+
+void matrix_set_channel_i8(struct matrix *w, size_t j, const int8_t *row, float scale)
+{
+    int8_t *channel = channel_i8(w, j);
+    int32_t sum = 0;
+    for (size_t k = 0; k < w->k; k++) {
+        int8_t value = row[k] == INT8_MIN ? -INT8_MAX : row[k];
+        *value_i8(channel, k) = value;
+        sum += value;
+    }
+    w->scales[j] = scale;
+    w->sums[j] = sum;
+}
+
+void matrix_get_channel(const struct matrix *w, size_t j, float *row)
+{
+    if (w->kind == MATRIX_I8) {
+        int8_t *channel = channel_i8(w, j);
+        for (size_t k = 0; k < w->k; k++)
+            row[k] = (float)*value_i8(channel, k) * w->scales[j];
+        return;
+    }
+    const float *channel = channel_f32(w, j);
+    for (size_t k = 0; k < w->k; k++)
+        row[k] = channel[k * MATRIX_PANEL];
+}
+
+void matrix_get_channel_i8(const struct matrix *w, size_t j, int8_t *row)
+{
+    int8_t *channel = channel_i8(w, j);
+    for (size_t k = 0; k < w->k; k++)
+        row[k] = *value_i8(channel, k);
+}
