@@ -26,6 +26,11 @@ HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS -fstack-cl
 ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
 HARDEN += -fcf-protection=full
 endif
+ifneq ($(findstring aarch64,$(shell $(CC) -dumpmachine)),)
+HARDEN += -mbranch-protection=standard
+endif
+# Where the compiler has it (clang 14 has not); not in kernels, which are all arrays and no pointers.
+AUTO_INIT := $(shell $(CC) -ftrivial-auto-var-init=zero -x c -c /dev/null -o /dev/null 2>/dev/null && echo -ftrivial-auto-var-init=zero)
 else
 HARDEN += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SANITIZE)
@@ -87,9 +92,11 @@ $(BUILD)/kernels/x86/vnni.o:    ISA := -mavx2 -mfma -mf16c -mavx512f -mavx512bw 
 $(BUILD)/kernels/x86/amx.o:     ISA := -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mamx-tile -mamx-int8
 $(BUILD)/kernels/arm/neon.o:    ISA := -march=armv8.2-a+dotprod
 
+$(BUILD)/kernels/%.o: AUTO_INIT :=
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(ISA) -c -o $@ $<
+	$(CC) $(CFLAGS_ALL) $(AUTO_INIT) $(ISA) -c -o $@ $<
 
 $(BUILD)/%.o: %.cc
 	@mkdir -p $(@D)

@@ -171,6 +171,10 @@ class Handler(BaseHTTPRequestHandler):
         return self.answer(200, json.dumps(listing(model)).encode())
 
     def resolve(self, model, commit, name):
+        if model == "old-name":
+            return self.answer(307, Location=f"/plain/resolve/{commit}/{name}")
+        if model not in MODELS and model != "test/update":
+            return self.answer(404, X_Error_Code="RepoNotFound")
         if commit != commit_of(model) or name not in files_of(model):
             return self.answer(404, X_Error_Code="EntryNotFound")
         if model == "test/private" and self.headers.get("Authorization") != TOKEN:
@@ -187,6 +191,8 @@ class Handler(BaseHTTPRequestHandler):
         model, name = path[1:].rsplit("/", 1)
         if self.headers.get("Authorization") is not None:
             return self.answer(400, b"the token came here")
+        if model not in MODELS and model != "test/update":
+            return self.answer(404)
         return self.body(model, name)
 
     def body(self, model, name):

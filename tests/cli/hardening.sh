@@ -1,0 +1,38 @@
+# What the compiler and the linker were asked to do for safety is in the file they made.
+. "$(dirname "$0")/lib.sh"
+command -v readelf >/dev/null || skip 'no readelf'
+[ -e "$dragoman" ] || skip 'not built'
+nm "$dragoman" | grep -q '__asan_init\|__tsan_init' && skip 'a build with a sanitizer is not hardened'
+build="$(dirname "$dragoman")"
+
+readelf -hW "$dragoman" >header
+readelf -lW "$dragoman" >segments
+readelf -dW "$dragoman" >dynamic
+readelf --dyn-syms -W "$dragoman" | sed -n 's/.* UND \([A-Za-z0-9_]*\).*/\1/p' | sort -u >imports
+has() { grep -Eq -- "$2" "$1"; }
+lacks() { ! grep -En -- "$2" "$1"; }
+
+check 'loaded anywhere (PIE)' has header 'Type: +DYN'
+check 'marked as PIE' has dynamic 'FLAGS_1.*\bPIE\b'
+check 'relocations read-only afterwards (RELRO)' has segments GNU_RELRO
+check 'and all resolved at start (NOW)' has dynamic 'FLAGS.*\b(BIND_)?NOW\b'
+check 'the stack is not executable' has segments 'GNU_STACK +(0x[0-9a-f]+ +){5}RW +'
+check 'nothing is writable and executable' lacks segments '(LOAD|GNU_STACK) .*RWE'
+check 'no text relocations' lacks dynamic TEXTREL
+check 'no search path of its own' lacks dynamic 'R(UN)?PATH'
+check 'stack protector' has imports '^__stack_chk_fail$'
+check 'checked copies (FORTIFY)' has imports '^__(snprintf|vsnprintf|memcpy|pread64|read)_chk$'
+check 'no locale' lacks imports '^(setlocale|newlocale|uselocale)$'
+check 'no programs are run' lacks imports '^(system|popen|exec.*|fork|vfork|posix_spawn.*)$'
+check 'no functions without bounds' lacks imports '^(gets|strcpy|strcat|sprintf|vsprintf|mktemp|tmpnam)$'
+
+# The library's objects carry the marks of control-flow protection; the whole program does only
+# where the C library's own start files do.
+object="$(find "$build/base" -name 'error.o' 2>/dev/null | head -1)"
+if [ -n "$object" ]; then
+    case "$(uname -m)" in
+    x86_64) readelf -nW "$object" >notes && check 'control-flow protection (CET)' has notes 'IBT.*SHSTK|SHSTK.*IBT' ;;
+    aarch64) readelf -nW "$object" >notes && check 'control-flow protection (BTI, PAC)' has notes 'BTI' ;;
+    esac
+fi
+finish
