@@ -2,8 +2,8 @@
  *
  * A `struct tensors` is an index: names, types, shapes and where the bytes lie, everything
  * validated before anything is allocated for it. Values are read on demand, in pieces, as floats.
- * One parser a format (safetensors.c, torch.c, npz.c, marian_bin.c, ct2.c) fills it; nobody else
- * knows formats.
+ * One parser a format (safetensors.c, torch.c, npz.c, marian_bin.c, ct2.c) fills it through
+ * tensors_build.h; nobody else knows formats.
  *
  *     struct tensors *tensors;
  *     if (!tensors_open(&tensors, directory, FORMAT_AUTO, &err)) ...
@@ -106,8 +106,9 @@ bool tensors_read_f32(const struct tensors *tensors, const struct tensor *tensor
 bool tensors_read_i8(const struct tensors *tensors, const struct tensor *tensor, size_t first,
                      size_t count, int8_t *out, struct error *err);
 
-/* Strings that a format keeps beside its arrays, or NULL: "special:model.yml" of Marian, "spec" of
- * CTranslate2. */
+/* Strings that a format keeps beside its arrays, or NULL: "special:model.yml" of Marian; "version",
+ * "revision" (both decimal) and "spec" of CTranslate2 (version 1 has only the first).
+ * NUL-terminated; `n_bytes` may be NULL. */
 const char *tensors_note(const struct tensors *tensors, const char *key, size_t *n_bytes);
 
 /* Name of a type as messages print it: "F32". */
