@@ -127,5 +127,6 @@ bool config_load(struct config *config, const char *directory, const struct tens
 
 /* The name of an activation as configuration files spell it ("relu", "gelu_new", ...). */
 bool config_activation(const char *name, enum activation *activation);
+const char *config_activation_name(enum activation activation);
 
 #endif

@@ -20,6 +20,7 @@ enum precision {
 };
 
 struct model;
+struct network;
 
 struct model_options {
     enum precision precision;
@@ -45,5 +46,6 @@ const struct config *model_config(const struct model *model);
 const struct kernels *model_kernels(const struct model *model);
 enum precision model_precision(const struct model *model); /* never AUTO */
 uint64_t model_bytes(const struct model *model);           /* memory of the weights */
+const struct network *model_network(const struct model *model);
 
 #endif

@@ -1,0 +1,31 @@
+/* config_family.h - the three ways a configuration is written, behind config_load(). */
+#ifndef DRAGOMAN_MODEL_CONFIG_FAMILY_H
+#define DRAGOMAN_MODEL_CONFIG_FAMILY_H
+
+#include "model/config.h"
+#include "model/tensors.h"
+
+/* Largest config.json, generation_config.json, decoder.yml. */
+#define CONFIG_MAX_BYTES ((size_t)1 << 20)
+
+/* Ranges that hold for every family. */
+#define CONFIG_MAX_WIDTH 65536
+#define CONFIG_MAX_HEADS 1024
+#define CONFIG_MAX_VOCABULARY ((uint32_t)1 << 24)
+
+/* Hugging Face: config.json, generation_config.json. */
+bool config_load_hf(struct config *config, const char *directory, const struct tensors *tensors,
+                    struct error *err);
+
+/* Marian: "special:model.yml" inside the model, decoder.yml beside it. */
+bool config_load_marian(struct config *config, const char *directory, const struct tensors *tensors,
+                        struct error *err);
+
+/* CTranslate2: scalars among the tensors, config.json and vocabularies beside them. */
+bool config_load_ct2(struct config *config, const char *directory, const struct tensors *tensors,
+                     struct error *err);
+
+/* What config files do not say but follows: scales of attention, head widths that divide. */
+bool config_finish(struct config *config, const char *file, struct error *err);
+
+#endif

@@ -1,0 +1,73 @@
+/* network.h - the weights of an encoder-decoder network, as layers: what weights.c fills and
+ * transformer.c reads. All of it is const once the model is open.
+ *
+ * Shapes: a linear layer has n outputs and k inputs (kernels/matrix.h); D, H, K, F, V as in
+ * kernels.h. A matrix with n = 0 and a norm with gain NULL do not exist in this network. */
+#ifndef DRAGOMAN_MODEL_NETWORK_H
+#define DRAGOMAN_MODEL_NETWORK_H
+
+#include "model/weights.h"
+
+struct norm {
+    float *gain; /* [D] */
+    float *bias; /* [D] or NULL */
+};
+
+struct linear {
+    struct matrix w;
+    float *bias; /* [n] or NULL */
+};
+
+/* Multi-head attention. Self-attention: in = [queries | keys | values] of one product, memory is
+ * empty. Cross-attention: in = queries, memory = [keys | values] of the encoder's output. */
+struct attention_block {
+    struct norm before, after;
+    struct linear in;     /* [3HK][D] or [HK][D] */
+    struct linear memory; /* [2HK][D] */
+    struct linear out;    /* [D][HK] */
+};
+
+/* SSRU (Kim et al. 2019): in = [W | Wf]. */
+struct rnn_block {
+    struct norm before, after;
+    struct linear in;  /* [2D][D] */
+    struct linear out; /* [D][D] */
+};
+
+/* out(activation(in x)), or out(activation(in x) * (gate x)). */
+struct ffn_block {
+    struct norm before, after;
+    struct linear in, gate; /* [F][D] */
+    struct linear out;      /* [D][F] */
+};
+
+struct layer {
+    struct attention_block self, cross;
+    struct rnn_block rnn;
+    struct ffn_block ffn;
+};
+
+struct stack {
+    uint32_t n_layers;
+    struct layer *layers;    /* [n_layers] */
+    struct matrix embedding; /* [V][D]; shares memory with the other stack's or with the output */
+    float *positions;        /* [n_positions][D], POSITIONS_LEARNED */
+    uint32_t n_positions;
+    float *relative_bias; /* [buckets][H], POSITIONS_RELATIVE_BUCKETS */
+    struct norm embedding_norm, final_norm;
+};
+
+struct network {
+    struct stack encoder, decoder;
+    struct linear output; /* [V][D] */
+};
+
+/* The first pass of weights.h: asks `weights` for all that a network of this configuration needs.
+ * The layers' structs live in `arena`. */
+bool network_bind(struct network *network, const struct config *config, struct weights *weights,
+                  struct arena *arena, struct error *err);
+
+/* After weights_load(): what shares weights gets them. */
+void network_tie(struct network *network, const struct config *config);
+
+#endif

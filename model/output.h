@@ -1,0 +1,59 @@
+/* output.h - the product with the vocabulary, whose result is never stored.
+ *
+ * Columns are taken in blocks of OUTPUT_BLOCK for some rows at a time, into a tile that stays in
+ * the second-level cache. Of each block and row remain: its maximum m_b, s_b = sum exp(x - m_b),
+ * and the candidates that beat the row's threshold, the n-th best so far. At the end M = max m_b
+ * and
+ *
+ *     log sum exp = M + log(sum over b ascending of s_b * exp(m_b - M))
+ *
+ * so members of a team may share out the blocks and the bytes stay the same. */
+#ifndef DRAGOMAN_MODEL_OUTPUT_H
+#define DRAGOMAN_MODEL_OUTPUT_H
+
+#include "base/error.h"
+#include "kernels/matrix.h"
+#include "model/arch.h"
+
+#define OUTPUT_BLOCK 512 /* columns */
+#define OUTPUT_ROWS 64   /* rows of a tile: 128 KiB */
+
+struct session;
+
+/* The output channels of some tokens, gathered once for a sentence. */
+struct shortlist {
+    uint32_t *tokens; /* [n] ascending */
+    uint32_t n, capacity;
+    struct matrix w; /* [n][D] */
+    float *bias;     /* [n] or NULL */
+    void *memory;
+    size_t n_bytes;
+};
+
+void shortlist_free(struct shortlist *shortlist);
+
+/* One member's room. */
+struct output_member {
+    float *tile;             /* [OUTPUT_ROWS][OUTPUT_BLOCK] */
+    uint32_t *indices;       /* [OUTPUT_BLOCK] */
+    struct output_row *rows; /* [SESSION_CHUNK] */
+    struct candidate *best;  /* [SESSION_CHUNK][best_stride], members other than 0 */
+};
+
+struct output {
+    struct output_member *members; /* [n_members] */
+    unsigned n_members;
+    uint32_t best_stride;
+    float *maxima, *sums; /* [SESSION_CHUNK][n_blocks] */
+    uint32_t n_blocks;
+};
+
+bool output_new(struct output *output, unsigned n_members, uint32_t n_vocabulary,
+                struct error *err);
+void output_free(struct output *output);
+
+/* Answers the rows' questions from their decoder states [n_rows][D]. */
+bool output_step(struct session *session, uint32_t n_rows, struct step_row *rows,
+                 const float *states, struct error *err);
+
+#endif
