@@ -124,7 +124,7 @@ START_TEST(bad_json) /* C3 */
         {"{\"", 0, "header"},
         {"{\"a", 0, "header"},
         {"{\"a\"", 0, "header"},
-        {"{\"a\":", 0, "header"},
+        {"{\"a\":", 0, "tensor 'a'"},
         {"{,}", 0, "header"},
         {"{" ENTRY("a", "[0,4]") ",}", 4, "header"},
         {"{" ENTRY("a", "[0,4]") " " ENTRY("b", "[4,8]") "}", 8, "header"},
