@@ -1,0 +1,215 @@
+/* dragoman info: what a model is, or, with --check, whether it is sound. */
+#include "cli/commands.h"
+#include "cli/json_line.h"
+#include "cli/message.h"
+#include "cli/paths.h"
+#include "cli/store.h"
+#include "model/model.h"
+
+#include <string.h>
+
+static const char *family_name(enum family family)
+{
+    switch (family) {
+    case FAMILY_MARIAN:
+        return "MarianMT";
+    case FAMILY_M2M100:
+        return "M2M100";
+    case FAMILY_NLLB:
+        return "NLLB-200";
+    case FAMILY_MBART:
+        return "mBART-50";
+    case FAMILY_T5:
+        return "T5";
+    case FAMILY_MARIAN_NATIVE:
+        return "Marian";
+    case FAMILY_CT2:
+        return "CTranslate2";
+    }
+    return "?";
+}
+
+static const char *origin_name(enum origin origin)
+{
+    switch (origin) {
+    case ORIGIN_DEFAULT:
+        return "default";
+    case ORIGIN_CONFIG:
+        return "configuration";
+    case ORIGIN_GENERATION_CONFIG:
+        return "generation configuration";
+    case ORIGIN_MODEL:
+        return "model file";
+    case ORIGIN_OPTION:
+        return "option";
+    }
+    return "?";
+}
+
+/* Lines of text, or members of one JSON object. */
+struct report {
+    struct buffer out;
+    bool json;
+    bool is_first;
+    struct error *err;
+};
+
+static bool begin_member(struct report *r, const char *name)
+{
+    bool ok = r->json ? buffer_append_text(&r->out, r->is_first ? "{" : ",", r->err) &&
+                            json_append_string(&r->out, name, strlen(name), r->err) &&
+                            buffer_append_byte(&r->out, ':', r->err)
+                      : buffer_printf(&r->out, r->err, "%-20s ", name);
+    r->is_first = false;
+    return ok;
+}
+
+static bool end_member(struct report *r, const char *note)
+{
+    if (r->json)
+        return true;
+    return (note == NULL || buffer_printf(&r->out, r->err, "  (%s)", note)) &&
+           buffer_append_byte(&r->out, '\n', r->err);
+}
+
+static bool report_text(struct report *r, const char *name, const char *value, const char *note)
+{
+    char escaped[300];
+    return begin_member(r, name) &&
+           (r->json ? json_append_string(&r->out, value, strlen(value), r->err)
+                    : buffer_append_text(
+                          &r->out, error_escape(escaped, sizeof escaped, value, strlen(value)),
+                          r->err)) &&
+           end_member(r, note);
+}
+
+static bool report_number(struct report *r, const char *name, uint64_t value, const char *note)
+{
+    if (value == CONFIG_NONE)
+        return !r->json || (begin_member(r, name) && buffer_append_text(&r->out, "null", r->err));
+    return begin_member(r, name) &&
+           buffer_printf(&r->out, r->err, "%llu", (unsigned long long)value) && end_member(r, note);
+}
+
+static bool report_real(struct report *r, const char *name, double value, const char *note)
+{
+    return begin_member(r, name) && buffer_printf(&r->out, r->err, "%g", value) &&
+           end_member(r, note);
+}
+
+static bool report_files(struct report *r, const struct tensors *tensors)
+{
+    bool ok = begin_member(r, "files") && (!r->json || buffer_append_byte(&r->out, '[', r->err));
+    for (size_t i = 0; ok && i < tensors_file_count(tensors); i++) {
+        const char *name = tensors_file_name(tensors, i);
+        char escaped[300];
+        ok = (i == 0 || buffer_append_text(&r->out, r->json ? "," : " ", r->err)) &&
+             (r->json ? json_append_string(&r->out, name, strlen(name), r->err)
+                      : buffer_append_text(
+                            &r->out, error_escape(escaped, sizeof escaped, name, strlen(name)),
+                            r->err));
+    }
+    return ok && (!r->json || buffer_append_byte(&r->out, ']', r->err)) && end_member(r, NULL);
+}
+
+static bool report_network(struct report *r, const struct config *config)
+{
+    return report_text(r, "family", family_name(config->family), NULL) &&
+           report_text(r, "model_type", config->model_type, NULL) &&
+           report_number(r, "encoder_layers", config->encoder_layers, NULL) &&
+           report_number(r, "decoder_layers", config->decoder_layers, NULL) &&
+           report_number(r, "width", config->width, NULL) &&
+           report_number(r, "encoder_heads", config->encoder_heads, NULL) &&
+           report_number(r, "decoder_heads", config->decoder_heads, NULL) &&
+           report_number(r, "encoder_ffn", config->encoder_ffn, NULL) &&
+           report_number(r, "decoder_ffn", config->decoder_ffn, NULL) &&
+           report_number(r, "source_vocabulary", config->source_vocabulary, NULL) &&
+           report_number(r, "target_vocabulary", config->target_vocabulary, NULL) &&
+           report_number(r, "max_source_tokens", config->max_positions, NULL);
+}
+
+static bool report_generation(struct report *r, const struct generation *g)
+{
+    static const char *const stop[] = {"finished", "heuristic", "exhaustive", "never"};
+    return report_number(r, "beam", g->num_beams, origin_name(g->num_beams_origin)) &&
+           report_number(r, "max_length", g->max_length, origin_name(g->max_length_origin)) &&
+           report_number(r, "min_length", g->min_length, origin_name(g->min_length_origin)) &&
+           report_real(r, "length_penalty", g->length_penalty,
+                       origin_name(g->length_penalty_origin)) &&
+           report_text(r, "stop", stop[g->stop], origin_name(g->stop_origin)) &&
+           report_number(r, "no_repeat_ngram", g->no_repeat_ngram_size,
+                         origin_name(g->no_repeat_ngram_size_origin)) &&
+           report_real(r, "repetition_penalty", g->repetition_penalty,
+                       origin_name(g->repetition_penalty_origin));
+}
+
+/* Opens the model as translating would, so that what is said of its memory is what it takes. */
+static bool report_model(struct report *r, const char *path, enum precision precision)
+{
+    struct tensors *tensors = NULL;
+    struct model *model = NULL;
+    struct model_options options = {.precision = precision};
+    bool ok = tensors_open(&tensors, path, FORMAT_AUTO, r->err) &&
+              model_open(&model, path, &options, NULL, r->err);
+    uint64_t n_parameters = 0;
+    for (size_t i = 0; ok && i < tensors_count(tensors); i++)
+        n_parameters += tensors_at(tensors, i)->n_elements;
+    ok = ok && report_text(r, "path", path, NULL) && report_network(r, model_config(model)) &&
+         report_files(r, tensors) && report_number(r, "stored_parameters", n_parameters, NULL) &&
+         report_text(r, "stored_type",
+                     tensors_count(tensors) > 0 ? tensor_type_name(tensors_at(tensors, 0)->type)
+                                                : "?",
+                     NULL) &&
+         report_text(r, "precision", model_precision(model) == PRECISION_F32 ? "f32" : "int8",
+                     NULL) &&
+         report_text(r, "unit", model_kernels(model)->name, NULL) &&
+         report_number(r, "weight_bytes", model_bytes(model), NULL) &&
+         report_generation(r, &model_config(model)->generation);
+    model_close(model);
+    struct error ignored = {0};
+    return tensors_close(tensors, ok ? r->err : &ignored) && ok;
+}
+
+/* Every fault on a line of standard output; the first one is told on standard error too. */
+static int check(const char *path, enum precision precision, struct error *err)
+{
+    struct buffer faults = {0};
+    struct model_options options = {.precision = precision};
+    struct error write_err = {0};
+    bool ok = model_check(path, &options, &faults, err);
+    if (!ok && faults.n_bytes > 0 && !print_text(faults.bytes, faults.n_bytes, &write_err)) {
+        buffer_free(&faults);
+        return (int)message_fail(&write_err, true);
+    }
+    buffer_free(&faults);
+    if (!ok)
+        return (int)message_fail(err, false);
+    return print_text("ok\n", 3, err) ? EXIT_DONE : (int)message_fail(err, true);
+}
+
+int cmd_info(struct options *options)
+{
+    struct error err = {0};
+    struct buffer path = {0};
+    if (options->n_operands > 1) {
+        error_set(&err, ERROR_USAGE, "info: one model at a time");
+        return (int)message_fail(&err, false);
+    }
+    const char *name = options->n_operands == 1 ? options->operands[0] : options->model;
+    int status;
+    if (!model_path(name, &path, &err)) {
+        status = (int)message_fail(&err, false);
+    } else if (options->check) {
+        status = check(path.bytes, (enum precision)options->precision, &err);
+    } else {
+        struct report r = {.json = options->json, .is_first = true, .err = &err};
+        bool ok = report_model(&r, path.bytes, (enum precision)options->precision);
+        bool reported = ok;
+        ok = ok && (!r.json || buffer_append_text(&r.out, "}\n", &err)) &&
+             print_text(r.out.bytes, r.out.n_bytes, &err);
+        status = ok ? EXIT_DONE : (int)message_fail(&err, reported);
+        buffer_free(&r.out);
+    }
+    buffer_free(&path);
+    return status;
+}

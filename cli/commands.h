@@ -1,0 +1,23 @@
+/* commands.h - the commands, a file each, and what they share. Each returns an exit status. */
+#ifndef DRAGOMAN_CLI_COMMANDS_H
+#define DRAGOMAN_CLI_COMMANDS_H
+
+#include "cli/options.h"
+
+int cmd_translate(struct options *options);
+int cmd_info(struct options *options);
+int cmd_get(struct options *options);
+int cmd_models(struct options *options);
+int cmd_remove(struct options *options);
+
+/* The hidden commands behind man pages and completions: "__man COMMAND", "__complete SHELL",
+ * "__models". */
+int cmd_generate(int argc, char *const *argv);
+
+/* Writes text to standard output, all of it or false with ERROR_OUTPUT. */
+bool print_text(const char *text, size_t n_bytes, struct error *err);
+
+/* dragoman --version. */
+int print_version(void);
+
+#endif

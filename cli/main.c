@@ -1,0 +1,86 @@
+/* main.c - options, then the command, then its exit status. */
+#include "cli/commands.h"
+#include "cli/descriptors.h"
+#include "cli/exit.h"
+#include "cli/help.h"
+#include "cli/message.h"
+#include "cli/signals.h"
+
+#include <string.h>
+
+static const struct command_row commands[] = {
+    {"info", COMMAND_INFO, "[OPTION]... [MODEL]", "Tell what a model is, or check it.",
+     "Without MODEL, the model that -m or the settings name, or the default one. With --check "
+     "every "
+     "file is read and every fault is printed; exit status 2 says that there are some.",
+     cmd_info},
+    {"get", COMMAND_GET, "[OPTION]... NAME...", "Fetch models from the hub.",
+     "NAME is OWNER/NAME as on the hub, with @REVISION if another revision than main is wanted. An "
+     "interrupted download goes on where it stopped. HF_ENDPOINT names another hub, HF_TOKEN gives "
+     "access, and the usual proxy variables are honoured. Afterwards -m NAME finds the model.",
+     cmd_get},
+    {"models", COMMAND_MODELS, "[OPTION]...", "List the models that are installed.",
+     "For each: its name, its size in bytes, its family and its languages, between tabs.",
+     cmd_models},
+    {"remove", COMMAND_REMOVE, "[OPTION]... NAME...", "Remove installed models.", NULL, cmd_remove},
+};
+
+const struct command_row *commands_table(size_t *count)
+{
+    *count = sizeof commands / sizeof commands[0];
+    return commands;
+}
+
+static const struct command_row *find_command(const char *name)
+{
+    size_t count;
+    const struct command_row *rows = commands_table(&count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+static int run_help(const struct command_row *command, bool all)
+{
+    struct error err = {0};
+    struct buffer text = {0};
+    bool ok = help_write(command, all, &text, &err) && print_text(text.bytes, text.n_bytes, &err);
+    buffer_free(&text);
+    return ok ? EXIT_DONE : (int)message_fail(&err, true);
+}
+
+int main(int argc, char **argv)
+{
+    struct error err = {0};
+    if (!descriptors_guard())
+        return EXIT_REFUSED;
+    if (argc < 1 || argv[0] == NULL || argv[0][0] == '\0') {
+        error_set(&err, ERROR_USAGE, "started without the name of the program");
+        return (int)message_fail(&err, false);
+    }
+    signals_prepare();
+    if (argc > 1 && strncmp(argv[1], "__", 2) == 0)
+        return cmd_generate(argc - 1, argv + 1);
+    const struct command_row *command = argc > 1 ? find_command(argv[1]) : NULL;
+    int first = command != NULL ? 2 : 1;
+    if (command == NULL) {
+        error_set(&err, ERROR_USAGE, "no command (info, get, models, remove)");
+        return (int)message_fail(&err, false);
+    }
+    struct options options;
+    int status;
+    if (!options_read(&options, command->command, argc - first, argv + first, &err)) {
+        status = (int)message_fail(&err, false);
+    } else {
+        message_quiet(options.quiet);
+        if (options.help != HELP_NONE)
+            status = run_help(command, options.help == HELP_ALL);
+        else if (options.version)
+            status = print_version();
+        else
+            status = command->run(&options);
+    }
+    options_free(&options);
+    return status;
+}

@@ -1,0 +1,17 @@
+/* paths.h - where the files that come with the program are. */
+#ifndef DRAGOMAN_CLI_PATHS_H
+#define DRAGOMAN_CLI_PATHS_H
+
+#include "base/memory.h"
+
+/* Appends the path of the model that is used without -m: data/en-de of the source tree when the
+ * program stands in its build directory, else share/dragoman/en-de of the installation (beside the
+ * program's own prefix first, so that a moved installation still works). ERROR_MODEL names what was
+ * tried. */
+bool default_model_path(struct buffer *path, struct error *err);
+
+/* Appends the path of the model that `name` (-m; NULL: the default model) stands for: a path that
+ * exists, or an installed model (store.h). */
+bool model_path(const char *name, struct buffer *path, struct error *err);
+
+#endif
