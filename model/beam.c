@@ -249,13 +249,19 @@ static bool add_finished(struct search *search, const struct extension *extensio
     return true;
 }
 
-/* The worst of the finished: the lowest score, of equal ones the oldest. */
+/* Whether a is worse than b: an unmet requirement outweighs every score. */
+static bool is_worse(const struct finished *a, const struct finished *b)
+{
+    return a->complete != b->complete ? b->complete : a->score < b->score;
+}
+
+/* The worst of the finished, of equal ones the oldest. */
 static uint32_t worst_finished(const struct search *search)
 {
     uint32_t worst = 0;
     for (uint32_t i = 1; i < search->n_finished; i++) {
         const struct finished *a = &search->finished[i], *b = &search->finished[worst];
-        if (a->score < b->score || (a->score == b->score && a->order < b->order))
+        if (is_worse(a, b) || (!is_worse(b, a) && a->order < b->order))
             worst = i;
     }
     return worst;
@@ -266,15 +272,17 @@ static uint32_t worst_finished(const struct search *search)
 static bool keep_finished(struct search *search, const struct extension *extension, bool ended,
                           struct error *err)
 {
-    if (search->n_finished >= search->n_beams) {
-        double score = score_of(search, extension->sum, search->n_generated + 1);
-        if (!(score > search->finished[worst_finished(search)].score))
-            return true;
-    }
+    uint32_t n_nodes = search->n_nodes;
     if (!add_finished(search, extension, ended, err))
         return false;
-    if (search->n_finished > search->n_beams)
-        search->finished[worst_finished(search)] = search->finished[--search->n_finished];
+    if (search->n_finished <= search->n_beams)
+        return true;
+    struct finished *added = &search->finished[--search->n_finished];
+    uint32_t worst = worst_finished(search);
+    if (is_worse(&search->finished[worst], added))
+        search->finished[worst] = *added;
+    else
+        search->n_nodes = n_nodes;
     return true;
 }
 
@@ -356,35 +364,65 @@ static bool reference_is_done(const struct search *search, double best_sum)
     return worst >= score_of(search, best_sum, length);
 }
 
+/* Whether all required phrases occur once `extension` is taken. */
+static bool fulfils(const struct search *search, const struct extension *extension)
+{
+    uint8_t progress[SEARCH_MAX_REQUIRED];
+    memcpy(progress, search->live[extension->from].progress, sizeof progress);
+    follow_required(search, extension->token, progress);
+    return required_complete(search, progress);
+}
+
+/* Finishes what ends among the first N ranks; marks all that end as taken. Where phrases are
+ * required, ranks are counted among the hypotheses that have them: these are never the likeliest.
+ */
+static bool finish_ended(struct search *search, bool *taken, struct error *err)
+{
+    uint32_t rank = 0;
+    for (uint32_t i = 0; i < search->n_extensions; i++) {
+        const struct extension *extension = &search->extensions[i];
+        taken[i] = search_is_eos(search, extension->token);
+        if (!fulfils(search, extension))
+            continue;
+        if (taken[i] && rank < search->n_beams && !keep_finished(search, extension, true, err))
+            return false;
+        rank++;
+    }
+    return true;
+}
+
+/* At the limit: up to N open hypotheses count as finished, as they are. */
+static bool finish_open(struct search *search, const bool *taken, struct error *err)
+{
+    uint32_t open = 0;
+    for (int complete = 1; complete >= 0; complete--)
+        for (uint32_t i = 0; i < search->n_extensions && open < search->n_beams; i++) {
+            if (taken[i] || fulfils(search, &search->extensions[i]) != (complete == 1))
+                continue;
+            open++;
+            if (!keep_finished(search, &search->extensions[i], false, err))
+                return false;
+        }
+    return true;
+}
+
 /* Hugging Face's BeamSearchScorer, and fairseq's search, which differs only in its stop rule and in
  * how the limit is met. */
 static bool advance_reference(struct search *search, bool *taken, struct error *err)
 {
-    uint32_t width = search->n_beams, n_next = 0;
+    uint32_t n_next = 0;
     double best_sum = search->n_extensions > 0 ? search->extensions[0].sum : -INFINITY;
-    for (uint32_t rank = 0; rank < search->n_extensions; rank++) {
-        const struct extension *extension = &search->extensions[rank];
-        taken[rank] = search_is_eos(search, extension->token);
-        if (taken[rank] && rank < width && !keep_finished(search, extension, true, err))
-            return false;
-    }
+    if (!finish_ended(search, taken, err))
+        return false;
     bool last = search->n_generated + 1 >= search->request.max_length;
     bool done = reference_is_done(search, best_sum);
-    for (uint32_t i = 0, open = 0; last && !done && i < search->n_extensions && open < width; i++) {
-        if (taken[i])
-            continue;
-        open++;
-        if (!keep_finished(search, &search->extensions[i], false, err))
-            return false;
-    }
-    if (last || done) {
-        search->done = true;
-        return true;
-    }
-    if (!fill_beam(search, taken, width, &n_next, err))
+    if (last && !done && !finish_open(search, taken, err))
         return false;
-    turn(search, n_next);
-    search->done = n_next == 0;
+    if (!last && !done && !fill_beam(search, taken, search->n_beams, &n_next, err))
+        return false;
+    search->done = last || done || n_next == 0;
+    if (!search->done)
+        turn(search, n_next);
     return true;
 }
 
