@@ -4,12 +4,15 @@
 #include "base/sandbox.h"
 #include "base/threads.h"
 
+#define PCRE2_CODE_UNIT_WIDTH 8
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pcre2.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +26,9 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unicode/ubrk.h>
+#include <unicode/ucnv.h>
+#include <unicode/unorm2.h>
 #include <unistd.h>
 
 enum outcome { WENT_THROUGH, REFUSED, DIED_OF_SIGSYS, OTHER };
@@ -319,6 +325,60 @@ START_TEST(test_named_paths)
 }
 END_TEST
 
+/* Libraries that are first used inside, and load what they need then. */
+static int use_icu(void)
+{
+    static const UChar text[] = {'O', 'n', 'e', '.', ' ', 'T', 'w', 'o', '.', 0};
+    UErrorCode status = U_ZERO_ERROR;
+    UBreakIterator *sentences = ubrk_open(UBRK_SENTENCE, "de", text, 9, &status);
+    int32_t first = U_SUCCESS(status) ? ubrk_next(sentences) : 0;
+    const UNormalizer2 *form = unorm2_getNFKCInstance(&status);
+    UConverter *converter = ucnv_open("UTF-16", &status);
+    bool ok = U_SUCCESS(status) && first == 5 && form != NULL;
+    ucnv_close(converter);
+    ubrk_close(sentences);
+    errno = EACCES;
+    return !ok;
+}
+
+static int use_pcre(void)
+{
+    int number;
+    PCRE2_SIZE at;
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR) "b+c", 3, PCRE2_UTF, &number, &at, NULL);
+    (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* refused, and done without */
+    pcre2_match_data *match = pcre2_match_data_create_from_pattern(code, NULL);
+    bool ok = pcre2_match(code, (PCRE2_SPTR) "abbc", 4, 0, 0, match, NULL) == 1;
+    pcre2_match_data_free(match);
+    pcre2_code_free(code);
+    errno = EACCES;
+    return !ok;
+}
+
+static int use_sqlite(void)
+{
+    sqlite3 *database = NULL;
+    bool ok = sqlite3_open(inside, &database) == SQLITE_OK &&
+              sqlite3_exec(database,
+                           "PRAGMA journal_mode=WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1);"
+                           "PRAGMA journal_mode=DELETE; INSERT INTO t VALUES (2)",
+                           NULL, NULL, NULL) == SQLITE_OK;
+    ok = sqlite3_close(database) == SQLITE_OK && ok;
+    errno = EACCES;
+    return !ok;
+}
+
+START_TEST(test_libraries)
+{
+    const struct sandbox_needs write_there = {.writable = {directory}};
+    ck_assert_int_eq(attempt(use_icu), WENT_THROUGH);
+    ck_assert_int_eq(attempt(use_pcre), WENT_THROUGH);
+    ck_assert_int_eq(attempt(use_sqlite), REFUSED);
+    ck_assert_int_eq(attempt_with(use_sqlite, &write_there), WENT_THROUGH);
+    unlink(inside);
+}
+END_TEST
+
 static int listener = -1;
 
 static int accept_connection(void)
@@ -389,6 +449,7 @@ int main(void)
     tcase_add_test(tests, test_deadly);
     tcase_add_test(tests, test_work_goes_on);
     tcase_add_test(tests, test_named_paths);
+    tcase_add_test(tests, test_libraries);
     tcase_add_test(tests, test_connections);
     tcase_add_test(tests, test_modes);
     suite_add_tcase(suite, tests);
