@@ -221,6 +221,8 @@ static uint64_t directory_bytes(const char *path, bool *has_npz)
     while (stream != NULL && (entry = readdir(stream)) != NULL) {
         struct stat status;
         size_t length = strlen(entry->d_name);
+        if (entry->d_name[0] == '.')
+            continue; /* not the model's: what the hub said of it */
         if (fstatat(dirfd(stream), entry->d_name, &status, 0) == 0 && S_ISREG(status.st_mode))
             n_bytes += (uint64_t)status.st_size;
         if (length > 4 && strcmp(entry->d_name + length - 4, ".npz") == 0)

@@ -37,7 +37,7 @@ bool store_find(const char *model, struct buffer *path, struct error *err);
 struct store_entry {
     char *name;         /* hub name, with @REVISION if it is not main */
     char *directory;    /* its name in the store */
-    uint64_t n_bytes;   /* of all its files */
+    uint64_t n_bytes;   /* of its files */
     char family[32];    /* config.json's model_type; "marian-native", "ctranslate2", or "?" */
     char languages[64]; /* "en-de", "202 languages", or "" */
 };

@@ -98,6 +98,9 @@ struct config {
     bool pad_has_no_position; /* M2M100: a pad token adds zeros and does not count */
     enum norm_kind norm;
     enum norm_place norm_place;
+    /* Self-attention's keys and values are of the block's input before its norm, queries after it:
+     * what Marian does with pre-norm. */
+    bool keys_before_norm;
     float norm_epsilon;
     bool embedding_norm;                                    /* layernorm_embedding of mBART */
     bool final_norm;                                        /* a norm after the last layer */

@@ -145,6 +145,15 @@ static void significant(char out[8], const char *operations)
     out[n] = '\0';
 }
 
+/* Whether the Marian that trained a pre-norm model took keys and values before the norm: up
+ * to 1.10, and in the fork for browsers, which calls itself 1.12.0. */
+static bool keys_before_norm(const char *version)
+{
+    unsigned major = 0, minor = 0, patch = 0;
+    (void)sscanf(version, "v%u.%u.%u", &major, &minor, &patch);
+    return major <= 1 && (minor <= 10 || (minor == 12 && patch == 0));
+}
+
 static void read_norms(struct config *config, struct option_reader *reader)
 {
     char before[8], after[8], embedding[8], top[8];
@@ -168,6 +177,8 @@ static void read_norms(struct config *config, struct option_reader *reader)
         option_fault(reader, "transformer-postprocess", "unsupported: no norm at all");
     config->norm_place = before[0] == '\0' ? NORM_POST : after[1] == '\0' ? NORM_PRE : NORM_BOTH;
     config->norm_epsilon = 1e-6f;
+    config->keys_before_norm =
+        config->norm_place != NORM_POST && keys_before_norm(option_text(reader, "version", ""));
     config->embedding_norm = embedding[0] != '\0';
     config->final_norm = top[0] != '\0';
 }

@@ -92,6 +92,17 @@ const float *block_input(struct session *session, const struct norm *before, siz
     return session->normed;
 }
 
+void self_project(struct session *session, const struct attention_block *self, size_t m,
+                  const float *x, float *qkv, size_t n_wide)
+{
+    size_t width = session->config->width;
+    struct epilogue plain = {0};
+    const float *input = block_input(session, &self->before, m, x);
+    linear_apply(session, &self->in, m, input, width, &plain, qkv, 3 * n_wide);
+    if (self->memory.w.n != 0)
+        linear_apply(session, &self->memory, m, x, width, &plain, qkv + n_wide, 3 * n_wide);
+}
+
 void block_output(struct session *session, const struct linear *out, const struct norm *after,
                   size_t m, const float *y, size_t y_stride, float *x)
 {

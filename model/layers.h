@@ -38,6 +38,10 @@ void norm_apply(struct session *session, const struct norm *norm, size_t m, cons
 const float *block_input(struct session *session, const struct norm *before, size_t m,
                          const float *x);
 
+/* Queries, keys and values of self-attention, [m][3HK], from the block's input. */
+void self_project(struct session *session, const struct attention_block *self, size_t m,
+                  const float *x, float *qkv, size_t n_wide);
+
 /* The end of a block: x = x + out(y), then the norm after, if any. */
 void block_output(struct session *session, const struct linear *out, const struct norm *after,
                   size_t m, const float *y, size_t y_stride, float *x);

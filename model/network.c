@@ -86,7 +86,9 @@ static bool bind_self_attention(const struct binding *b, struct attention_block 
     static const enum weight_role in[] = {ROLE_SELF_Q, ROLE_SELF_K, ROLE_SELF_V};
     static const enum weight_role out[] = {ROLE_SELF_OUT};
     size_t n = attention_width(b), width = b->config->width;
-    return bind_linear(b, &self->in, n, width, in, 3) &&
+    bool apart = b->config->keys_before_norm;
+    return bind_linear(b, &self->in, n, width, in, apart ? 1 : 3) &&
+           (!apart || bind_linear(b, &self->memory, n, width, in + 1, 2)) &&
            bind_linear(b, &self->out, width, n, out, 1) &&
            bind_norms(b, &self->before, &self->after, ROLE_SELF_NORM_BEFORE, ROLE_SELF_NORM_AFTER);
 }

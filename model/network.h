@@ -19,7 +19,8 @@ struct linear {
 };
 
 /* Multi-head attention. Self-attention: in = [queries | keys | values] of one product, memory is
- * empty. Cross-attention: in = queries, memory = [keys | values] of the encoder's output. */
+ * empty; but with keys_before_norm it is as in cross-attention: in = queries, memory = [keys |
+ * values], there of the encoder's output. */
 struct attention_block {
     struct norm before, after;
     struct linear in;     /* [3HK][D] or [HK][D] */

@@ -76,13 +76,10 @@ static void encoder_layer(struct session *session, const struct encoder_batch *b
 {
     const struct config *config = session->config;
     size_t n_wide = encoder_attention_width(config), width = config->width;
-    struct epilogue plain = {0};
     for (size_t i = 0, m; i < batch->n_rows; i += m) {
         m = batch->n_rows - i < SESSION_CHUNK ? batch->n_rows - i : SESSION_CHUNK;
-        const float *input =
-            block_input(session, &layer->self.before, m, session->source_rows + i * width);
-        linear_apply(session, &layer->self.in, m, input, width, &plain,
-                     session->source_qkv + i * 3 * n_wide, 3 * n_wide);
+        self_project(session, &layer->self, m, session->source_rows + i * width,
+                     session->source_qkv + i * 3 * n_wide, n_wide);
     }
     for (size_t i = 0, m; i < batch->n_rows; i += m) {
         m = batch->n_rows - i < SESSION_CHUNK ? batch->n_rows - i : SESSION_CHUNK;
@@ -169,10 +166,7 @@ static void self_attention(struct session *session, uint32_t l, size_t m,
     const struct attention_block *self = &session->network->decoder.layers[l].self;
     size_t n_wide = decoder_attention_width(config), number_bytes = session->is_bf16 ? 2 : 4;
     size_t layer_bytes = l * cache_layer_bytes(&session->self_shape);
-    struct epilogue plain = {0};
-    const float *input = block_input(session, &self->before, m, x);
-    linear_apply(session, &self->in, m, input, config->width, &plain, session->projected,
-                 3 * n_wide);
+    self_project(session, self, m, x, session->projected, n_wide);
     for (size_t i = 0; i < m; i++) {
         struct sentence *sentence = rows[i].sentence;
         const float *qkv = session->projected + i * 3 * n_wide;
