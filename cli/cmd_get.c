@@ -1,18 +1,23 @@
-/* dragoman get: models from the hub. */
+/* dragoman get NAME...: models from the hub into the store. */
 #include "cli/commands.h"
 #include "cli/hub.h"
 #include "cli/message.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define REDRAW_MILLISECONDS 100
+/* How often the line on a terminal is drawn anew. */
+#define DRAW_MILLISECONDS 100
 
-struct get_state {
-    bool is_terminal;
-    bool is_drawn;
-    int64_t drawn_at;
+/* A bar on standard error, if that is a terminal. */
+struct display {
+    bool is_terminal, is_drawn;
+    int64_t began_at, drawn_at; /* milliseconds */
+    uint64_t fetched_before;    /* bytes that were there when it began */
+    bool has_begun;
 };
 
 static int64_t now_milliseconds(void)
@@ -22,66 +27,89 @@ static int64_t now_milliseconds(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Wipes the progress line, so that a message stands alone. */
-static void wipe(struct get_state *state)
+static void erase(struct display *display)
 {
-    if (state->is_drawn)
-        dprintf(STDERR_FILENO, "\r\033[K");
-    state->is_drawn = false;
+    if (display->is_drawn)
+        fputs("\r\033[K", stderr);
+    display->is_drawn = false;
 }
 
-/* One line, drawn over and over; nothing unless standard error is a terminal. */
-static void show(void *context, const struct hub_progress *progress)
+static void draw(void *context, const struct hub_progress *progress)
 {
-    struct get_state *state = context;
-    int64_t now = now_milliseconds();
-    if (!state->is_terminal || (state->is_drawn && now - state->drawn_at < REDRAW_MILLISECONDS))
+    struct display *display = context;
+    if (!display->is_terminal)
         return;
-    double percent = progress->all_bytes == 0
-                         ? 100.0
-                         : 100.0 * (double)progress->all_done / (double)progress->all_bytes;
-    char name[60];
-    size_t n = 0;
-    while (progress->file != NULL && progress->file[n] != '\0')
-        n++;
-    error_escape(name, sizeof name, progress->file != NULL ? progress->file : "", n);
-    dprintf(STDERR_FILENO, "\r\033[K%3.0f %%  %.1f of %.1f MB  %s%s", percent,
-            (double)progress->all_done / 1e6, (double)progress->all_bytes / 1e6,
-            progress->checking ? "checking " : "", name);
-    state->is_drawn = true;
-    state->drawn_at = now;
+    int64_t now = now_milliseconds();
+    if (!display->has_begun) {
+        display->has_begun = true;
+        display->began_at = now;
+        display->fetched_before = progress->all_done;
+    }
+    if (now - display->drawn_at < DRAW_MILLISECONDS && progress->n_done < progress->n_bytes)
+        return;
+    display->drawn_at = now;
+    double percent = progress->all_bytes > 0
+                         ? 100.0 * (double)progress->all_done / (double)progress->all_bytes
+                         : 100.0;
+    double seconds = (double)(now - display->began_at) / 1000;
+    double rate =
+        seconds > 0 ? (double)(progress->all_done - display->fetched_before) / seconds : 0;
+    double left = rate > 0 ? (double)(progress->all_bytes - progress->all_done) / rate : 0;
+    char file[64];
+    error_escape(file, sizeof file, progress->file, strlen(progress->file));
+    display->is_drawn = true;
+    if (progress->checking)
+        fprintf(stderr, "\r\033[K%3.0f%%  checking %s", percent, file);
+    else
+        fprintf(stderr, "\r\033[K%3.0f%%  %.1f of %.1f MB  %.1f MB/s  %u:%02u  %s", percent,
+                (double)progress->all_done / 1e6, (double)progress->all_bytes / 1e6, rate / 1e6,
+                (unsigned)left / 60, (unsigned)left % 60, file);
+    fflush(stderr);
 }
 
-static void notice(void *context, const char *text)
+static void tell(void *context, const char *text)
 {
-    wipe(context);
+    erase(context);
     message_note("%s", text);
 }
 
-static bool get(const char *text, bool quiet, struct error *err)
+/* Fetches one model; its path is added to `paths`. */
+static int get_one(const char *text, const struct options *options, struct buffer *paths)
 {
+    struct error err = {0};
     struct store_name name;
-    struct get_state state = {.is_terminal = !quiet && isatty(STDERR_FILENO) == 1};
-    struct hub_options hub = {.progress = show, .notice = notice, .context = &state};
-    struct buffer path = {0};
     bool was_there = false;
-    bool ok = store_name_parse(&name, text, err) && hub_get(&name, &hub, &path, &was_there, err);
-    wipe(&state);
-    if (ok)
-        message_note("%s: %s %s", text, was_there ? "is up to date in" : "is now in", path.bytes);
-    buffer_free(&path);
-    return ok;
+    struct display display = {.is_terminal = !options->quiet && isatty(STDERR_FILENO) == 1};
+    struct hub_options hub = {.progress = draw, .notice = tell, .context = &display};
+    bool ok = store_name_parse(&name, text, &err) && hub_get(&name, &hub, paths, &was_there, &err);
+    erase(&display);
+    if (ok && was_there)
+        message_note("%s: already there", text);
+    ok = ok && buffer_append_byte(paths, '\n', &err);
+    return ok ? EXIT_DONE : (int)message_fail(&err, false);
 }
 
 int cmd_get(struct options *options)
 {
+    int worst = EXIT_DONE;
     struct error err = {0};
     if (options->n_operands == 0) {
-        error_set(&err, ERROR_USAGE, "get: names no model");
+        error_set(&err, ERROR_USAGE, "get: which model? (OWNER/NAME[@REVISION])");
         return (int)message_fail(&err, false);
     }
-    for (size_t i = 0; i < options->n_operands; i++)
-        if (!get(options->operands[i], options->quiet, &err))
-            return (int)message_fail(&err, i > 0);
-    return EXIT_DONE;
+    /* A file that may not grow is an error to report, not a reason to die. */
+    signal(SIGXFSZ, SIG_IGN);
+    struct buffer paths = {0};
+    for (size_t i = 0; i < options->n_operands; i++) {
+        size_t before = paths.n_bytes;
+        int status = get_one(options->operands[i], options, &paths);
+        if (status != EXIT_DONE)
+            paths.n_bytes = before;
+        if (worst == EXIT_DONE)
+            worst = status;
+    }
+    if (paths.n_bytes > 0 && !print_text(paths.bytes, paths.n_bytes, &err) && worst == EXIT_DONE)
+        worst = (int)message_fail(&err, false);
+    buffer_free(&paths);
+    return worst;
 }

@@ -1,4 +1,4 @@
-/* dragoman models, dragoman remove: what is installed. */
+/* dragoman models, dragoman remove NAME...: what is in the store. */
 #include "cli/commands.h"
 #include "cli/json_line.h"
 #include "cli/message.h"
@@ -12,6 +12,7 @@ static bool append_field(struct buffer *out, const char *name, const char *value
            json_append_string(out, value, strlen(value), err);
 }
 
+/* NAME TAB BYTES TAB FAMILY TAB LANGUAGES, or the same as a JSON object. */
 static bool append_entry(const struct store_entry *entry, bool json, struct buffer *out,
                          struct error *err)
 {
@@ -28,35 +29,36 @@ static bool append_entry(const struct store_entry *entry, bool json, struct buff
 
 int cmd_models(struct options *options)
 {
+    struct store_list list;
     struct error err = {0};
-    struct store_list list = {0};
-    struct buffer out = {0};
-    bool ok = options->n_operands == 0 ||
-              error_set(&err, ERROR_USAGE, "%s: 'models' takes no operands", options->operands[0]);
-    ok = ok && store_read(&list, &err);
-    for (size_t i = 0; ok && i < list.count; i++)
-        ok = append_entry(&list.entries[i], options->json, &out, &err);
-    ok = ok && (out.n_bytes == 0 || print_text(out.bytes, out.n_bytes, &err));
+    if (options->n_operands != 0) {
+        error_set(&err, ERROR_USAGE, "models: takes no operand");
+        return (int)message_fail(&err, false);
+    }
+    if (!store_read(&list, &err))
+        return (int)message_fail(&err, false);
+    struct buffer text = {0};
+    bool ok = true;
+    for (size_t i = 0; i < list.count && ok; i++)
+        ok = append_entry(&list.entries[i], options->json, &text, &err);
+    ok = ok && (text.n_bytes == 0 || print_text(text.bytes, text.n_bytes, &err));
+    buffer_free(&text);
+    if (ok && list.count == 0)
+        message_note("no models are installed; `dragoman get OWNER/NAME` fetches one");
     store_list_free(&list);
-    buffer_free(&out);
     return ok ? EXIT_DONE : (int)message_fail(&err, false);
 }
 
 int cmd_remove(struct options *options)
 {
     struct error err = {0};
-    if (options->n_operands == 0) {
-        error_set(&err, ERROR_USAGE, "remove: names no model (see 'dragoman models')");
-        return (int)message_fail(&err, false);
-    }
-    for (size_t i = 0; i < options->n_operands; i++) {
-        struct buffer removed = {0};
-        bool ok = store_remove(options->operands[i], &removed, &err);
+    bool ok = options->n_operands != 0 || error_set(&err, ERROR_USAGE, "remove: which model?");
+    for (size_t i = 0; i < options->n_operands && ok; i++) {
+        struct buffer name = {0};
+        ok = store_remove(options->operands[i], &name, &err);
         if (ok)
-            message_note("removed %s", removed.bytes);
-        buffer_free(&removed);
-        if (!ok)
-            return (int)message_fail(&err, i > 0);
+            message_note("%s: removed", name.bytes);
+        buffer_free(&name);
     }
-    return EXIT_DONE;
+    return ok ? EXIT_DONE : (int)message_fail(&err, false);
 }
