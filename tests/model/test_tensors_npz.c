@@ -180,7 +180,8 @@ START_TEST(zip_variants)
         }
         close_tensors(&opened);
         check_truncations(&file, F);
-        check_flips(&file, F, file.n_bytes);
+        if (i == 3)
+            check_flips(&file, F, file.n_bytes);
     }
     make_zip(&file, true, false, 0); /* the descriptor disagrees */
     set_u32(&file, find_bytes(&file, "PK\7\10", 4, 0) + 4, 0);
