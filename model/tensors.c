@@ -89,6 +89,7 @@ bool tensors_close(struct tensors *tensors, struct error *err)
         unchanged = source_close(&tensors->files[i], err) && unchanged;
     if (tensors->cache != NULL) {
         memory_free(tensors->cache->storage);
+        memory_free(tensors->cache->window);
         memory_free(tensors->cache->members);
         memory_free(tensors->cache);
     }

@@ -31,6 +31,10 @@ struct tensors_cache {
     /* Of the last strided tensor read: n_bytes at `offset` of file `file`; NULL at first. */
     unsigned char *storage;
     size_t file, offset, n_bytes;
+    /* Of row-major tensors: the bytes read ahead, `window_bytes` at `window_at` of `window_file`.
+     */
+    unsigned char *window;
+    size_t window_file, window_at, window_bytes;
     /* Zip members by file and offset. */
     struct tensors_member *members;
     size_t n_members, member_capacity;

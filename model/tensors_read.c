@@ -7,8 +7,8 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files are little-endian, as we are");
 
-/* Bytes converted at a time, on the stack. */
-#define BLOCK_BYTES 16384
+/* Bytes read at a time: callers ask for a row, the file gives many. */
+#define WINDOW_BYTES ((size_t)256 << 10)
 
 struct tensor tensor_transpose(const struct tensor *tensor)
 {
@@ -18,6 +18,13 @@ struct tensor tensor_transpose(const struct tensor *tensor)
     t.strides[0] = tensor->strides[1];
     t.strides[1] = tensor->strides[0];
     return t;
+}
+
+static uint16_t load_u16(const unsigned char *bytes)
+{
+    uint16_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
 }
 
 /* Exact: 15 bits of exponent and fraction moved into place read as value * 2^-112, subnormals
@@ -44,56 +51,76 @@ static float float_of_bf16(uint16_t upper)
     return value;
 }
 
-/* Converts `count` elements that lie `step` bytes apart. */
+/* Each converts `count` elements that lie `step` bytes apart, at any alignment. */
+static void convert_f16(const unsigned char *from, size_t step, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++, from += step)
+        out[i] = float_of_f16(load_u16(from));
+}
+
+static void convert_bf16(const unsigned char *from, size_t step, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++, from += step)
+        out[i] = float_of_bf16(load_u16(from));
+}
+
+static void convert_f32(const unsigned char *from, size_t step, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++, from += step)
+        memcpy(&out[i], from, sizeof out[i]);
+}
+
+static void convert_f64(const unsigned char *from, size_t step, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++, from += step) {
+        double value;
+        memcpy(&value, from, sizeof value);
+        out[i] = (float)value;
+    }
+}
+
+static void convert_i8(const unsigned char *from, size_t step, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++, from += step)
+        out[i] = (int8_t)*from;
+}
+
+static void convert_u8(const unsigned char *from, size_t step, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++, from += step)
+        out[i] = *from;
+}
+
+static void convert_i16(const unsigned char *from, size_t step, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++, from += step)
+        out[i] = (int16_t)load_u16(from);
+}
+
+static void convert_i32(const unsigned char *from, size_t step, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++, from += step)
+        out[i] = (float)(int32_t)little_u32(from);
+}
+
+static void convert_i64(const unsigned char *from, size_t step, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++, from += step)
+        out[i] = (float)(int64_t)little_u64(from);
+}
+
 static void convert(const struct tensor *t, const unsigned char *from, size_t step, size_t count,
                     float *out)
 {
-    for (size_t i = 0; i < count; i++, from += step) {
-        double f64;
-        int64_t i64;
-        int32_t i32;
-        int16_t i16;
-        uint16_t u16;
-        switch (t->type) {
-        case TENSOR_F32:
-            memcpy(&out[i], from, sizeof out[i]);
-            break;
-        case TENSOR_F16:
-            memcpy(&u16, from, sizeof u16);
-            out[i] = float_of_f16(u16);
-            break;
-        case TENSOR_BF16:
-            memcpy(&u16, from, sizeof u16);
-            out[i] = float_of_bf16(u16);
-            break;
-        case TENSOR_F64:
-            memcpy(&f64, from, sizeof f64);
-            out[i] = (float)f64;
-            break;
-        case TENSOR_I16:
-            memcpy(&i16, from, sizeof i16);
-            out[i] = i16;
-            break;
-        case TENSOR_I32:
-            memcpy(&i32, from, sizeof i32);
-            out[i] = (float)i32;
-            break;
-        case TENSOR_I64:
-            memcpy(&i64, from, sizeof i64);
-            out[i] = (float)i64;
-            break;
-        case TENSOR_I8:
-            out[i] = (int8_t)*from;
-            break;
-        case TENSOR_INTGEMM8:
-            out[i] = (float)(int8_t)*from / t->multiplier;
-            break;
-        case TENSOR_U8:
-        case TENSOR_BOOL:
-            out[i] = *from;
-            break;
-        }
-    }
+    static void (*const conversions[])(const unsigned char *, size_t, size_t, float *) = {
+        [TENSOR_F32] = convert_f32, [TENSOR_F16] = convert_f16,     [TENSOR_BF16] = convert_bf16,
+        [TENSOR_F64] = convert_f64, [TENSOR_I8] = convert_i8,       [TENSOR_I16] = convert_i16,
+        [TENSOR_I32] = convert_i32, [TENSOR_I64] = convert_i64,     [TENSOR_U8] = convert_u8,
+        [TENSOR_BOOL] = convert_u8, [TENSOR_INTGEMM8] = convert_i8,
+    };
+    conversions[t->type](from, step, count, out);
+    for (size_t i = 0; t->type == TENSOR_INTGEMM8 && i < count; i++)
+        out[i] /= t->multiplier;
 }
 
 static bool is_row_major(const struct tensor *t)
@@ -105,6 +132,32 @@ static bool is_row_major(const struct tensor *t)
         stride *= t->shape[i];
     }
     return true;
+}
+
+/* The `n_bytes` (at most WINDOW_BYTES) at `at` of a row-major tensor's file, through a window that
+ * reads ahead as far as the tensor goes. */
+static const unsigned char *window_at(const struct tensors *tensors, const struct tensor *t,
+                                      size_t at, size_t n_bytes, struct error *err)
+{
+    struct tensors_cache *cache = tensors->cache;
+    if (cache->window == NULL) {
+        cache->window = memory_new_raw(WINDOW_BYTES, 1, err);
+        if (cache->window == NULL)
+            return NULL;
+    }
+    if (cache->window_file != t->file || at < cache->window_at ||
+        !checked_range(at - cache->window_at, n_bytes, cache->window_bytes)) {
+        size_t ahead = t->offset + t->n_bytes - at; /* tensors_add() has checked that sum */
+        if (ahead > WINDOW_BYTES)
+            ahead = WINDOW_BYTES;
+        cache->window_bytes = 0;
+        if (!source_read(&tensors->files[t->file], at, cache->window, ahead, err))
+            return NULL;
+        cache->window_file = t->file;
+        cache->window_at = at;
+        cache->window_bytes = ahead;
+    }
+    return cache->window + (at - cache->window_at);
 }
 
 /* Makes the cache hold the storage of `t`. */
@@ -189,16 +242,16 @@ bool tensors_read_f32(const struct tensors *tensors, const struct tensor *tensor
             gather(tensor, storage, first, count, out, NULL);
         return storage != NULL;
     }
-    size_t size = tensor_type_bytes(tensor->type);
+    size_t size = tensor_type_bytes(tensor->type), n_window = WINDOW_BYTES / size;
     size_t at = tensor->offset + first * size;
-    if (tensor->type == TENSOR_F32)
+    if (tensor->type == TENSOR_F32 && count >= n_window)
         return source_read(source, at, out, count * size, err);
-    unsigned char block[BLOCK_BYTES];
     while (count > 0) {
-        size_t n = count < BLOCK_BYTES / size ? count : BLOCK_BYTES / size;
-        if (!source_read(source, at, block, n * size, err))
+        size_t n = count < n_window ? count : n_window;
+        const unsigned char *bytes = window_at(tensors, tensor, at, n * size, err);
+        if (bytes == NULL)
             return false;
-        convert(tensor, block, size, n, out);
+        convert(tensor, bytes, size, n, out);
         out += n;
         at += n * size;
         count -= n;
@@ -216,8 +269,15 @@ bool tensors_read_i8(const struct tensors *tensors, const struct tensor *tensor,
         return false;
     if (count == 0)
         return true;
-    if (is_row_major(tensor))
-        return source_read(&tensors->files[tensor->file], tensor->offset + first, out, count, err);
+    if (is_row_major(tensor)) {
+        size_t at = tensor->offset + first;
+        if (count > WINDOW_BYTES)
+            return source_read(&tensors->files[tensor->file], at, out, count, err);
+        const unsigned char *bytes = window_at(tensors, tensor, at, count, err);
+        if (bytes != NULL)
+            memcpy(out, bytes, count);
+        return bytes != NULL;
+    }
     const unsigned char *storage = storage_of(tensors, tensor, err);
     if (storage != NULL)
         gather(tensor, storage, first, count, NULL, out);
