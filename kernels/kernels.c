@@ -19,7 +19,11 @@ static size_t n_usable;
 static char unknown_text[WHY_BYTES], lacking_text[WHY_BYTES];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static const char *const names[] = {"scalar"};
+static const char *const names[] = {"scalar",
+#if defined(__x86_64__)
+                                    "avx2"
+#endif
+};
 
 /* A new table that starts as a copy of `weaker` (NULL: empty), which `fill` then improves. */
 static const struct kernels *append(const struct kernels *weaker, void (*fill)(struct kernels *))
@@ -44,6 +48,10 @@ static void build(void)
     struct cpu cpu;
     cpu_detect(&cpu);
     append(NULL, scalar_fill);
+#if defined(__x86_64__)
+    if (cpu.avx2)
+        append(NULL, avx2_fill);
+#endif
     list(unknown_text, "no such instruction set");
     list(lacking_text, "this CPU or operating system lacks that instruction set");
 }
