@@ -132,22 +132,25 @@ def main():
         "version": ([options.program, "--version"], False),
         "help": ([options.program, "--help=all"], False),
         "models": ([options.program, "models"], False),
+        "info": ([options.program, "info", options.model], False),
+        "info --check": ([options.program, "info", "--check", options.model], False),
     }
     runs = broken = kinds = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for name, (arguments, output) in scenarios.items():
+            calls = [call for call in CALLS if options.only in f"{name} {call}"]
+            if not calls:
+                continue
             status, answer, err = run(arguments, output)[:3]
             if status != 0:
                 print(f"{name}: fails by itself: {status} {err.decode(errors='replace')}")
                 return 1
-            for call, ways in CALLS.items():
-                if options.only not in f"{name} {call}":
-                    continue
+            for call in calls:
                 first = run(arguments, output, options.library, call=call, at=0)
                 if first[1] != answer:
                     print(f"{name}: {call}: another answer when only counting")
                     return 1
-                jobs = [(how, always, at) for how in ways for always in (0, 1)
+                jobs = [(how, always, at) for how in CALLS[call] for always in (0, 1)
                         if not (always and how in SOFT) for at in places(first[3], options.most)]
                 kinds += bool(jobs)
 
