@@ -117,6 +117,10 @@ test-sanitized:
 	$(MAKE) SANITIZE=address,undefined OPTIMIZE='-O1 -g' BUILD=$(BUILD)-sanitized all tests
 	BUILD=$(BUILD)-sanitized tests/run.sh
 
+# The long forms of tests that are short in `make test`: hours where those take seconds.
+check-long: all tests
+	FAULTS_MOST= BUILD=$(BUILD) TEST_SECONDS=36000 tests/run.sh faults
+
 install: all lib
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/share/dragoman/en-de
@@ -143,7 +147,7 @@ smoke: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all lib deb smoke tests test test-sanitized install clean
+.PHONY: all lib deb smoke tests test test-sanitized check-long install clean
 .SECONDARY:
 
 -include $(LIB_O:.o=.d) $(CLI_O:.o=.d) $(TEST_C:%.c=$(BUILD)/%.d) $(SUPPORT_O:.o=.d)

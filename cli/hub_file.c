@@ -32,6 +32,23 @@ bool hub_append_encoded(struct buffer *url, const char *text, const char *kept, 
     return true;
 }
 
+bool hub_write(int descriptor, const char *bytes, size_t n_bytes, uint64_t offset, size_t *n_done)
+{
+    size_t done = 0;
+    bool ok = true;
+    while (done < n_bytes && ok) {
+        ssize_t put = pwrite(descriptor, bytes + done, n_bytes - done, (off_t)(offset + done));
+        if (put > 0)
+            done += (size_t)put;
+        else if (put == 0)
+            errno = ENOSPC;
+        ok = put > 0 || (put < 0 && errno == EINTR);
+    }
+    if (n_done != NULL)
+        *n_done = done;
+    return ok;
+}
+
 static void notice(const struct hub_job *job, const char *file, const char *text)
 {
     char line[ERROR_TEXT_BYTES];
@@ -193,16 +210,12 @@ static bool take_bytes(void *context, const struct fetch_response *response, con
         return error_set(err, ERROR_MODEL, "%s: longer than the %llu bytes that the hub lists",
                          arrival->file->name, (unsigned long long)arrival->file->n_bytes);
     }
-    for (size_t done = 0; done < n_bytes;) {
-        ssize_t put =
-            pwrite(arrival->descriptor, bytes + done, n_bytes - done, (off_t)arrival->n_there);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return fail_at(arrival, ERROR_OUTPUT, put < 0 ? errno : ENOSPC, err);
-        done += (size_t)put;
-        arrival->n_there += (uint64_t)put;
-    }
+    size_t n_written;
+    bool ok = hub_write(arrival->descriptor, bytes, n_bytes, arrival->n_there, &n_written);
+    int number = errno;
+    arrival->n_there += n_written;
+    if (!ok)
+        return fail_at(arrival, ERROR_OUTPUT, number, err);
     struct hub_progress *progress = &arrival->job->progress;
     progress->all_done += arrival->n_there - progress->n_done;
     progress->n_done = arrival->n_there;
@@ -232,8 +245,13 @@ static bool compute_digest(struct arrival *arrival, int descriptor, char out[65]
         SHA1Update(&hash.sha1, (const unsigned char *)head, (size_t)length + 1);
     }
     arrival->job->progress.checking = true;
-    ssize_t got = 0;
-    for (off_t at = 0; (got = pread(descriptor, chunk, CHUNK_BYTES, at)) > 0; at += got) {
+    ssize_t got;
+    for (off_t at = 0;; at += got) {
+        do
+            got = pread(descriptor, chunk, CHUNK_BYTES, at);
+        while (got < 0 && errno == EINTR);
+        if (got <= 0)
+            break;
         if (file->is_sha256)
             SHA256Update(&hash.sha256, chunk, (size_t)got);
         else

@@ -28,6 +28,10 @@ bool hub_fetch_file(struct hub_job *job, const char *commit, const struct hub_fi
 /* Bytes of `file` that the job's directory has already. */
 uint64_t hub_file_bytes_there(const struct hub_job *job, const struct hub_file *file);
 
+/* Writes n_bytes at `offset`, going on after interruptions and short writes. False with errno set;
+ * *n_done, which may be NULL, says how many bytes were written in any case. */
+bool hub_write(int descriptor, const char *bytes, size_t n_bytes, uint64_t offset, size_t *n_done);
+
 /* Appends `text` percent-encoded; bytes of `kept` and the unreserved ones of RFC 3986 stay. */
 bool hub_append_encoded(struct buffer *url, const char *text, const char *kept, struct error *err);
 

@@ -187,8 +187,7 @@ static bool write_manifest(const struct hub_job *job, const struct hub_listing *
         return error_set(err, ERROR_MEMORY, "out of memory");
     int descriptor = openat(job->directory, MANIFEST,
                             O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    size_t n_bytes = strlen(text);
-    bool ok = descriptor >= 0 && write(descriptor, text, n_bytes) == (ssize_t)n_bytes &&
+    bool ok = descriptor >= 0 && hub_write(descriptor, text, strlen(text), 0, NULL) &&
               fsync(descriptor) == 0;
     if (!ok)
         error_set_errno(err, ERROR_OUTPUT, errno, "%s/%s", job->part_path, MANIFEST);

@@ -49,6 +49,7 @@ enum target {
     TARGET_STAT,
     TARGET_READ,
     TARGET_PREAD,
+    TARGET_PWRITE,
     TARGET_WRITE,
     TARGET_CLOSE,
     TARGET_FSYNC,
@@ -63,8 +64,8 @@ enum target {
 };
 
 static const char *const target_names[TARGET_COUNT] = {
-    "none",  "allocation", "open",  "stat", "read", "pread", "write", "close",
-    "fsync", "ftruncate",  "lseek", "poll", "pipe", "fcntl", "mmap",  "pthread_create"};
+    "none",  "allocation", "open",  "stat", "read", "pread", "pwrite", "write",         "close",
+    "fsync", "ftruncate",  "lseek", "poll", "pipe", "fcntl", "mmap",   "pthread_create"};
 
 static struct report unseen;
 static struct report *report = &unseen;
@@ -314,6 +315,14 @@ ssize_t write(int descriptor, const void *bytes, size_t n_bytes)
     if (!fails(TARGET_WRITE, CALLER))
         return real(descriptor, bytes, n_bytes);
     return fail_errno != 0 ? -1 : real(descriptor, bytes, n_bytes < 1 ? n_bytes : 1);
+}
+
+ssize_t pwrite(int descriptor, const void *bytes, size_t n_bytes, off_t offset)
+{
+    REAL(ssize_t(*)(int, const void *, size_t, off_t), "pwrite")
+    if (!fails(TARGET_PWRITE, CALLER))
+        return real(descriptor, bytes, n_bytes, offset);
+    return fail_errno != 0 ? -1 : real(descriptor, bytes, n_bytes < 1 ? n_bytes : 1, offset);
 }
 
 int close(int descriptor)
