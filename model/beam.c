@@ -221,13 +221,15 @@ static bool add_node(struct search *search, const struct extension *extension, u
     return true;
 }
 
-/* S / T^a; in the reference a is any number, and S is negative, so a > 0 favours length. */
+/* (S - w T) / T^a, w Marian's word penalty, 0 elsewhere. S is negative, so a > 0 favours length. */
 static double score_of(const struct search *search, double sum, uint32_t length)
 {
-    return sum / pow(length, (double)search->options.generation->length_penalty);
+    const struct generation *generation = search->options.generation;
+    return (sum - (double)generation->word_penalty * length) /
+           pow(length, (double)generation->length_penalty);
 }
 
-static bool add_finished(struct search *search, const struct extension *extension, bool ended,
+bool search_add_finished(struct search *search, const struct extension *extension, bool ended,
                          struct error *err)
 {
     struct finished item = {.sum = extension->sum, .ended = ended, .order = search->n_found++};
@@ -273,7 +275,7 @@ static bool keep_finished(struct search *search, const struct extension *extensi
                           struct error *err)
 {
     uint32_t n_nodes = search->n_nodes;
-    if (!add_finished(search, extension, ended, err))
+    if (!search_add_finished(search, extension, ended, err))
         return false;
     if (search->n_finished <= search->n_beams)
         return true;
@@ -286,7 +288,7 @@ static bool keep_finished(struct search *search, const struct extension *extensi
     return true;
 }
 
-static bool go_on(struct search *search, const struct extension *extension, uint32_t *n_next,
+bool search_go_on(struct search *search, const struct extension *extension, uint32_t *n_next,
                   struct error *err)
 {
     struct hypothesis *next = &search->next[*n_next];
@@ -327,7 +329,7 @@ static bool fill_beam(struct search *search, bool *taken, uint32_t width, uint32
                 }
                 taken[i] = true;
                 any = true;
-                if (!go_on(search, extension, n_next, err))
+                if (!search_go_on(search, extension, n_next, err))
                     return false;
                 if (banks)
                     break; /* one for this bank, then the next bank's turn */
@@ -338,7 +340,7 @@ static bool fill_beam(struct search *search, bool *taken, uint32_t width, uint32
 }
 
 /* Takes what goes on as the live hypotheses of the next step. */
-static void turn(struct search *search, uint32_t n_next)
+void search_turn(struct search *search, uint32_t n_next)
 {
     struct hypothesis *live = search->live;
     search->live = search->next;
@@ -422,93 +424,20 @@ static bool advance_reference(struct search *search, bool *taken, struct error *
         return false;
     search->done = last || done || n_next == 0;
     if (!search->done)
-        turn(search, n_next);
-    return true;
-}
-
-/* CTranslate2 4.8, decoding.cc BeamSearch: the first N ranks may end (all of them at the last
- * step), their places are filled from the ranks after N. */
-static bool advance_ct2(struct search *search, bool *taken, struct error *err)
-{
-    const struct generation *generation = search->options.generation;
-    uint32_t width = search->n_beams, n_next = 0, refill = width;
-    bool last = search->n_generated + 1 >= search->request.max_length;
-    for (uint32_t rank = 0; rank < width && rank < search->n_extensions; rank++) {
-        uint32_t from = rank;
-        bool ended = search_is_eos(search, search->extensions[rank].token);
-        if (ended || last) {
-            search->top_finished |= rank == 0;
-            if (!add_finished(search, &search->extensions[rank], ended, err))
-                return false;
-            while (refill < search->n_extensions &&
-                   search_is_eos(search, search->extensions[refill].token))
-                refill++;
-            from = refill++;
-        }
-        if (from >= search->n_extensions || last)
-            continue;
-        taken[from] = true;
-        if (!go_on(search, &search->extensions[from], &n_next, err))
-            return false;
-    }
-    bool early = generation->length_penalty == 0 && search->top_finished &&
-                 search->n_finished >= search->options.n_best;
-    search->done = last || early || search->n_finished >= width || n_next == 0;
-    if (!search->done)
-        turn(search, n_next);
-    return true;
-}
-
-/* Marian 1.12: the beam is as wide as there are hypotheses that have not ended; those that end
- * leave. */
-static bool advance_marian(struct search *search, struct error *err)
-{
-    uint32_t width = search->n_beams - search->n_finished, n_next = 0;
-    bool last = search->n_generated + 1 >= search->request.max_length;
-    for (uint32_t rank = 0; rank < width && rank < search->n_extensions; rank++) {
-        const struct extension *extension = &search->extensions[rank];
-        bool ended = search_is_eos(search, extension->token);
-        bool ok = ended || last ? add_finished(search, extension, ended, err)
-                                : go_on(search, extension, &n_next, err);
-        if (!ok)
-            return false;
-    }
-    search->done = last || n_next == 0;
-    if (!search->done)
-        turn(search, n_next);
-    return true;
-}
-
-/* Greedy search and sampling: each hypothesis goes on with its one extension until it ends. */
-static bool advance_single(struct search *search, struct error *err)
-{
-    uint32_t n_next = 0;
-    bool last = search->n_generated + 1 >= search->request.max_length;
-    uint32_t width = search->options.sample ? search->n_extensions : 1;
-    for (uint32_t i = 0; i < width && i < search->n_extensions; i++) {
-        const struct extension *extension = &search->extensions[i];
-        bool ended = search_is_eos(search, extension->token);
-        bool ok = ended || last ? add_finished(search, extension, ended, err)
-                                : go_on(search, extension, &n_next, err);
-        if (!ok)
-            return false;
-    }
-    search->done = last || n_next == 0;
-    if (!search->done)
-        turn(search, n_next);
+        search_turn(search, n_next);
     return true;
 }
 
 static bool advance(struct search *search, struct error *err)
 {
     if (search->options.sample || (search->n_beams == 1 && search->request.n_required == 0))
-        return advance_single(search, err);
+        return search_advance_single(search, err);
     if (search->options.compat == COMPAT_MARIAN)
-        return advance_marian(search, err);
+        return search_advance_marian(search, err);
     bool *taken = memory_new(search->n_extensions, sizeof taken[0], err);
     if (taken == NULL)
         return false;
-    bool ok = search->options.compat == COMPAT_CT2 ? advance_ct2(search, taken, err)
+    bool ok = search->options.compat == COMPAT_CT2 ? search_advance_ct2(search, taken, err)
                                                    : advance_reference(search, taken, err);
     memory_free(taken);
     return ok;

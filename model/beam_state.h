@@ -99,6 +99,19 @@ bool search_collect(struct search *search, const struct step_row *rows, struct e
 /* beam_sample.c: the same for sampling: one extension for each sample, in the samples' order. */
 bool search_draw(struct search *search, const struct step_row *rows, struct error *err);
 
+/* beam.c: `extension` ends its hypothesis (with </s> if `ended`), or becomes live hypothesis number
+ * (*n_next)++ of the next step; then that step begins. */
+bool search_add_finished(struct search *search, const struct extension *extension, bool ended,
+                         struct error *err);
+bool search_go_on(struct search *search, const struct extension *extension, uint32_t *n_next,
+                  struct error *err);
+void search_turn(struct search *search, uint32_t n_next);
+
+/* beam_peers.c: one step's choice. `taken` is scratch, false for each extension. */
+bool search_advance_ct2(struct search *search, bool *taken, struct error *err);
+bool search_advance_marian(struct search *search, struct error *err);
+bool search_advance_single(struct search *search, struct error *err);
+
 bool search_is_eos(const struct search *search, uint32_t token);
 
 #endif
