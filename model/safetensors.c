@@ -2,7 +2,7 @@
 
 #include "base/checked.h"
 #include "base/utf8.h"
-#include "model/json_scan.h"
+#include "base/json_scan.h"
 
 #include <stdlib.h>
 #include <string.h>

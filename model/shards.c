@@ -1,6 +1,6 @@
 #include "model/shards.h"
 
-#include "model/json_scan.h"
+#include "base/json_scan.h"
 
 #include <string.h>
 

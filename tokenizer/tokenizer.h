@@ -82,8 +82,8 @@ struct tokenizer_direction {
 
 /* Finds the model's languages for the user's codes: the model's own, BCP 47 ("de", "zh-Hant"), ISO
  * 639-1 or -3. NULL or "": what tokenizer_config.json says, else none; but a model that cannot do
- * without (M2M100, NLLB, mBART, multilingual Marian: the target) makes that an ERROR_USAGE, as is
- * an unknown code; the text lists close ones. */
+ * without (M2M100, NLLB, mBART) makes that an ERROR_USAGE, as is an unknown code; the text lists
+ * close ones. Multilingual Marian may take its target from ">>xx<<" in each text instead. */
 bool tokenizer_direct(const struct tokenizer *tokenizer, const char *source, const char *target,
                       struct tokenizer_direction *direction, struct error *err);
 

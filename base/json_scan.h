@@ -11,8 +11,8 @@
  *         json_scan_skip(&scan);
  *     }
  *     if (scan.fault != NULL || !json_scan_end(&scan)) ... */
-#ifndef DRAGOMAN_MODEL_JSON_SCAN_H
-#define DRAGOMAN_MODEL_JSON_SCAN_H
+#ifndef DRAGOMAN_BASE_JSON_SCAN_H
+#define DRAGOMAN_BASE_JSON_SCAN_H
 
 #include "base/memory.h"
 

@@ -1,4 +1,4 @@
-#include "model/json_scan.h"
+#include "base/json_scan.h"
 
 #include "base/utf8.h"
 

@@ -1,0 +1,257 @@
+#include "tokenizer/family.h"
+
+#include "base/utf8.h"
+
+#include <string.h>
+
+static const char meta_space[] = "\xe2\x96\x81"; /* U+2581, SentencePiece's space */
+#define META_SPACE_BYTES 3
+
+/* ---- a list of ids -----------------------------------------------------------------------------
+ */
+
+bool token_ids_append(struct token_ids *list, uint32_t id, struct error *err)
+{
+    if (list->n_ids == list->capacity) {
+        size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
+        if (!memory_resize(&list->ids, list->n_ids, capacity, sizeof *list->ids, err))
+            return false;
+        list->capacity = capacity;
+    }
+    list->ids[list->n_ids++] = id;
+    return true;
+}
+
+void token_ids_clear(struct token_ids *list)
+{
+    list->n_ids = 0;
+}
+
+void token_ids_free(struct token_ids *list)
+{
+    memory_free(list->ids);
+    *list = (struct token_ids){0};
+}
+
+/* ---- pieces -> ids -----------------------------------------------------------------------------
+ */
+
+struct encoding {
+    const struct tokenizer *tokenizer;
+    enum tokenizer_side side;
+    struct token_ids *ids;
+    struct tokenizer_report *report;
+    bool inside_word; /* this part goes on with the word the part before it was cut in */
+};
+
+static bool append(const struct encoding *encoding, uint32_t id, struct error *err)
+{
+    const struct vocabulary *vocabulary = encoding->tokenizer->side[encoding->side];
+    if (pieces_kind(&vocabulary->pieces, id) == PIECE_CONTROL)
+        id = vocabulary->unknown; /* text cannot end or steer a translation */
+    if (id == vocabulary->unknown && encoding->report != NULL)
+        encoding->report->n_unknown++;
+    return token_ids_append(encoding->ids, id, err);
+}
+
+static bool take_piece(void *context, uint32_t id, const char *piece, size_t n_bytes,
+                       struct error *err)
+{
+    struct encoding *encoding = context;
+    const struct tokenizer *tokenizer = encoding->tokenizer;
+    const struct vocabulary *vocabulary = tokenizer->side[encoding->side];
+    const struct spm *spm = &tokenizer->splitter[encoding->side]->spm;
+    if (encoding->inside_word) {
+        encoding->inside_word = false;
+        if (n_bytes >= META_SPACE_BYTES && memcmp(piece, meta_space, META_SPACE_BYTES) == 0) {
+            /* The space is the library's own. */
+            if (n_bytes == META_SPACE_BYTES)
+                return true;
+            uint32_t bare =
+                pieces_find(&spm->pieces, piece + META_SPACE_BYTES, n_bytes - META_SPACE_BYTES);
+            if (bare != PIECES_NONE)
+                id = bare;
+        }
+    }
+    uint32_t found = TOKENIZER_NO_ID;
+    if (id == spm->unknown && tokenizer->finds_unknown)
+        found = pieces_find(&vocabulary->pieces, piece, n_bytes);
+    return append(encoding,
+                  found != TOKENIZER_NO_ID ? found : tokenizer->ids_of[encoding->side][id], err);
+}
+
+/* Bytes of text that the library may see at once: all, or up to a space (which is left out: *gap),
+ * or as many characters as it can take. */
+static size_t part_bytes(const char *text, size_t n_bytes, size_t *gap)
+{
+    size_t at = 0, space = 0;
+    *gap = 0;
+    for (size_t n = 0; n < SENTENCEPIECE_MAX_CHARACTERS && at < n_bytes; n++) {
+        if (text[at] == ' ' && at > 0)
+            space = at;
+        at += utf8_next(text + at, n_bytes - at, NULL);
+    }
+    if (at == n_bytes || space == 0)
+        return at;
+    *gap = 1;
+    return space;
+}
+
+bool encode_text(const struct tokenizer *tokenizer, enum tokenizer_side side, const char *text,
+                 size_t n_bytes, struct token_ids *ids, struct tokenizer_report *report,
+                 struct error *err)
+{
+    struct encoding encoding = {.tokenizer = tokenizer, .side = side, .ids = ids, .report = report};
+    const struct splitter *splitter = tokenizer->splitter[side];
+    if (splitter == NULL || splitter->library == NULL)
+        return error_set(err, ERROR_INTERNAL, "the tokenizer was not opened to encode this side");
+    while (n_bytes > 0) {
+        size_t gap, part = part_bytes(text, n_bytes, &gap);
+        if (!sentencepiece_encode(splitter->library, text, part, take_piece, &encoding, err))
+            return false;
+        encoding.inside_word = gap == 0 && splitter->spm.add_dummy_prefix;
+        text += part + gap;
+        n_bytes -= part + gap;
+    }
+    return true;
+}
+
+/* ---- sentences ---------------------------------------------------------------------------------
+ */
+
+/* Text with each ill-formed run replaced by U+FFFD. Well-formed text is not copied. */
+static bool make_valid(const char **text, size_t *n_bytes, struct buffer *copy,
+                       struct tokenizer_report *report, struct error *err)
+{
+    if (utf8_valid(*text, *n_bytes, NULL))
+        return true;
+    for (size_t at = 0; at < *n_bytes;) {
+        size_t good = utf8_next(*text + at, *n_bytes - at, NULL);
+        size_t bad = good == 0 ? utf8_bad_run(*text + at, *n_bytes - at) : 0;
+        if (!(good > 0 ? buffer_append(copy, *text + at, good, err)
+                       : buffer_append(copy, "\xef\xbf\xbd", 3, err)))
+            return false;
+        if (good == 0 && report != NULL)
+            report->n_replaced++;
+        at += good + bad;
+    }
+    *text = copy->bytes;
+    *n_bytes = copy->n_bytes;
+    return true;
+}
+
+/* The language tag ">>xx<<" that Marian's text begins with, if the model knows it; moves the text
+ * past it. */
+static uint32_t take_tag(const struct tokenizer *tokenizer, const char **text, size_t *n_bytes)
+{
+    const char *end = *n_bytes >= 4 && memcmp(*text, ">>", 2) == 0
+                          ? memmem(*text + 2, *n_bytes - 2, "<<", 2)
+                          : NULL;
+    if (end == NULL || end == *text + 2)
+        return TOKENIZER_NO_ID;
+    size_t length = (size_t)(end - *text) + 2;
+    uint32_t id = pieces_find(&tokenizer->side[TOKENIZER_SOURCE]->pieces, *text, length);
+    if (id == PIECES_NONE)
+        return TOKENIZER_NO_ID;
+    *text += length;
+    *n_bytes -= length;
+    return id;
+}
+
+static bool append_if(struct token_ids *ids, bool wanted, uint32_t id, struct error *err)
+{
+    return !wanted || id == TOKENIZER_NO_ID || token_ids_append(ids, id, err);
+}
+
+bool tokenizer_encode(const struct tokenizer *tokenizer,
+                      const struct tokenizer_direction *direction, const char *text, size_t n_bytes,
+                      struct token_ids *ids, struct tokenizer_report *report, struct error *err)
+{
+    struct buffer valid = {0}, prompted = {0};
+    uint32_t tag = direction->source_tag;
+    enum tag_place place = tokenizer->tag_place;
+    bool ok = make_valid(&text, &n_bytes, &valid, report, err);
+    if (ok && place == TAG_TARGET) {
+        uint32_t own = take_tag(tokenizer, &text, &n_bytes);
+        tag = own != TOKENIZER_NO_ID ? own : tag;
+    }
+    if (ok && direction->prompt[0] != '\0') {
+        ok = buffer_append_text(&prompted, direction->prompt, err) &&
+             buffer_append(&prompted, text, n_bytes, err);
+        text = prompted.bytes;
+        n_bytes = prompted.n_bytes;
+    }
+    ok = ok && append_if(ids, place != TAG_LAST, tag, err) &&
+         encode_text(tokenizer, TOKENIZER_SOURCE, text, n_bytes, ids, report, err) &&
+         append_if(ids, true, tokenizer->side[TOKENIZER_SOURCE]->end, err) &&
+         append_if(ids, place == TAG_LAST, tag, err);
+    buffer_free(&valid);
+    buffer_free(&prompted);
+    return ok;
+}
+
+bool tokenizer_encode_target(const struct tokenizer *tokenizer,
+                             const struct tokenizer_direction *direction, const char *text,
+                             size_t n_bytes, struct token_ids *ids, struct tokenizer_report *report,
+                             struct error *err)
+{
+    struct buffer valid = {0};
+    bool ok = make_valid(&text, &n_bytes, &valid, report, err) &&
+              append_if(ids, true, direction->forced_first, err) &&
+              encode_text(tokenizer, TOKENIZER_TARGET, text, n_bytes, ids, report, err) &&
+              append_if(ids, true, tokenizer->side[TOKENIZER_TARGET]->end, err);
+    buffer_free(&valid);
+    return ok;
+}
+
+/* ---- text that is in pieces already ------------------------------------------------------------
+ */
+
+static bool append_piece(const struct vocabulary *vocabulary, const char *piece, size_t n_bytes,
+                         struct token_ids *ids, struct tokenizer_report *report, struct error *err)
+{
+    uint32_t id = pieces_find(&vocabulary->pieces, piece, n_bytes);
+    if (id == PIECES_NONE)
+        id = vocabulary->unknown;
+    if (id == TOKENIZER_NO_ID) {
+        char escaped[64];
+        return error_set(err, ERROR_INPUT, "'%s' is not in the vocabulary, which has no <unk>",
+                         error_escape(escaped, sizeof escaped, piece, n_bytes));
+    }
+    if (id == vocabulary->unknown && report != NULL)
+        report->n_unknown++;
+    return token_ids_append(ids, id, err);
+}
+
+bool tokenizer_encode_pieces(const struct tokenizer *tokenizer,
+                             const struct tokenizer_direction *direction, enum tokenizer_side side,
+                             const char *text, size_t n_bytes, struct token_ids *ids,
+                             struct tokenizer_report *report, struct error *err)
+{
+    const struct vocabulary *vocabulary = tokenizer->side[side];
+    bool source = side == TOKENIZER_SOURCE, last = source && tokenizer->tag_place == TAG_LAST;
+    uint32_t tag = source ? direction->source_tag : direction->forced_first;
+    size_t first = ids->n_ids;
+    const char *end = text + n_bytes;
+    for (const char *piece = text; piece < end;) {
+        const char *stop = memchr(piece, ' ', (size_t)(end - piece));
+        if (stop == NULL)
+            stop = end;
+        if (stop > piece &&
+            !append_piece(vocabulary, piece, (size_t)(stop - piece), ids, report, err))
+            return false;
+        piece = stop + 1;
+    }
+    bool whole = ids->n_ids > first && ids->ids[ids->n_ids - 1] == vocabulary->end;
+    bool tagged = ids->n_ids > first && ids->ids[last ? ids->n_ids - 1 : first] == tag;
+    if (tag != TOKENIZER_NO_ID && !last && !tagged) {
+        if (!token_ids_append(ids, tag, err))
+            return false;
+        memmove(ids->ids + first + 1, ids->ids + first,
+                (ids->n_ids - 1 - first) * sizeof *ids->ids);
+        ids->ids[first] = tag;
+    }
+    if (last && tagged)
+        return true;
+    return append_if(ids, !whole, vocabulary->end, err) && append_if(ids, last, tag, err);
+}

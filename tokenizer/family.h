@@ -1,0 +1,133 @@
+/* family.h - the inside of a tokenizer: what each family's rules fill, and what they are made of.
+ *
+ * All families come down to the same: SentencePiece takes a sentence apart, a table turns its ids
+ * into the checkpoint's, and tags are put around them. A family is the function that fills that
+ * in. */
+#ifndef DRAGOMAN_TOKENIZER_FAMILY_H
+#define DRAGOMAN_TOKENIZER_FAMILY_H
+
+#include "tokenizer/sentencepiece.h"
+#include "tokenizer/spm_gate.h"
+#include "tokenizer/tokenizer.h"
+
+#include <cJSON.h>
+
+/* One side's vocabulary; both sides may be the same one. */
+struct vocabulary {
+    struct pieces pieces; /* kinds say what decoding does with an id */
+    uint32_t unknown, end, pad;
+};
+
+/* One SentencePiece model; both sides may have the same one. */
+struct splitter {
+    char file[32];
+    struct spm spm;
+    struct sentencepiece_model *library; /* NULL: nothing is encoded with it */
+    char *bytes;                         /* until the tokenizer is open */
+    size_t n_bytes;
+};
+
+struct language {
+    const char *code; /* in the arena */
+    uint32_t id;      /* its token, or TOKENIZER_NO_ID */
+};
+
+enum tag_place {
+    TAG_NONE,
+    TAG_FIRST, /* source language, pieces, </s> */
+    TAG_LAST,  /* pieces, </s>, source language */
+    TAG_TARGET /* target language, pieces, </s>: Marian */
+};
+
+struct tokenizer {
+    enum tokenizer_family family;
+    struct arena arena;
+    struct vocabulary vocabularies[2];
+    struct vocabulary *side[2]; /* of vocabularies[] */
+    uint32_t rows[2];           /* of the embeddings, or 0 */
+    struct splitter splitters[2];
+    struct splitter *splitter[2]; /* of splitters[], or NULL */
+    uint32_t *ids_of[2];          /* [pieces of splitter[side]] the id of each, in the arena */
+    bool finds_unknown;           /* the text of an unknown piece is looked up in the vocabulary */
+    bool cleans_up;               /* " ." becomes "." and the like (clean_up_tokenization_spaces) */
+    enum tag_place tag_place;
+    bool forces_target; /* the decoder's first token is the target language's */
+    bool starts_with_target;
+    struct language *languages; /* [n_languages] in the arena */
+    size_t n_languages, languages_capacity;
+    char default_source[TOKENIZER_CODE_BYTES], default_target[TOKENIZER_CODE_BYTES];
+    enum { PROMPT_NONE, PROMPT_SENTENCE, PROMPT_TAG } prompt; /* T5's, MADLAD's */
+};
+
+/* While a tokenizer is being opened. */
+struct opening {
+    struct tokenizer *tokenizer;
+    const char *directory;
+    const struct tokenizer_options *options;
+    cJSON *config;   /* tokenizer_config.json, or NULL */
+    cJSON *specials; /* special_tokens_map.json, or NULL */
+    struct error *err;
+};
+
+/* The families: each fills opening->tokenizer from the directory. */
+bool marian_open(struct opening *opening);
+bool m2m100_open(struct opening *opening);
+bool nllb_open(struct opening *opening);
+bool mbart_open(struct opening *opening);
+bool t5_open(struct opening *opening);
+bool marian_native_open(struct opening *opening);
+bool ct2_open(struct opening *opening);
+
+/* ---- what they share (files.c) ---------------------------------------------------------------
+ */
+
+/* Reads a .spm file into splitters[index], through the gate. */
+bool opening_read_spm(struct opening *opening, size_t index, const char *file);
+
+/* The same for two files that are often one, byte for byte; sets splitter[]. */
+bool opening_read_spm_pair(struct opening *opening, const char *source, const char *target);
+
+/* Reads a vocabulary that maps pieces to ids: {"piece": id, ...}. */
+bool opening_read_vocab_json(struct opening *opening, size_t index, const char *file);
+
+/* Gives an id a piece; a fault names `file`. */
+bool opening_put(struct opening *opening, size_t index, const char *file, uint32_t id,
+                 const char *text, size_t n_bytes, enum piece_kind kind);
+
+/* Builds the vocabulary's table: no piece twice, no holes unless allowed, no more than `rows` ids
+ * (0: any number). */
+bool opening_finish(struct opening *opening, size_t index, const char *file, uint32_t rows,
+                    bool holes_allowed);
+
+/* Copies kinds (control, byte, ...) from a model to the vocabulary's pieces of the same text. */
+void opening_copy_kinds(struct opening *opening, size_t vocabulary, const struct spm *spm);
+
+/* Makes `piece` special: `kind`, and returns its id in *id, or TOKENIZER_NO_ID if there is none. */
+void opening_mark(struct opening *opening, size_t vocabulary, const char *piece,
+                  enum piece_kind kind, uint32_t *id);
+
+/* Fills ids_of[side] by looking the model's pieces up in the side's vocabulary. */
+bool opening_link_by_text(struct opening *opening, enum tokenizer_side side);
+
+bool opening_add_language(struct opening *opening, const char *code, size_t n_bytes, uint32_t id);
+
+/* Members of tokenizer_config.json (then special_tokens_map.json): a token's text, whether given as
+ * a string or as an object with "content"; a string; a flag. */
+const char *opening_token(const struct opening *opening, const char *key, const char *fallback);
+const char *opening_text(const struct opening *opening, const char *key);
+bool opening_flag(const struct opening *opening, const char *key, bool fallback);
+
+/* Ids that the configuration gives added tokens (added_tokens_decoder, else added_tokens.json):
+ * calls `take` for each. *n is their number. */
+typedef bool added_token_take(struct opening *opening, uint32_t id, const char *text);
+bool opening_added_tokens(struct opening *opening, added_token_take *take, size_t *n);
+
+/* ---- encode.c, decode.c, direction.c ---------------------------------------------------------
+ */
+
+/* Appends the ids of well-formed text on a side, without tags and </s>. */
+bool encode_text(const struct tokenizer *tokenizer, enum tokenizer_side side, const char *text,
+                 size_t n_bytes, struct token_ids *ids, struct tokenizer_report *report,
+                 struct error *err);
+
+#endif

@@ -1,0 +1,283 @@
+#include "tokenizer/family.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/json_scan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Of a vocabulary file: as reliability of loading promises, and more than any has. */
+#define VOCABULARY_MAX_BYTES ((size_t)64 << 20)
+
+/* ---- SentencePiece models ----------------------------------------------------------------------
+ */
+
+static bool gate_bytes(struct opening *opening, struct splitter *splitter)
+{
+    return spm_gate(&splitter->spm, splitter->file, splitter->bytes, splitter->n_bytes,
+                    opening->err);
+}
+
+static bool load_bytes(struct opening *opening, struct splitter *splitter, const char *file)
+{
+    snprintf(splitter->file, sizeof splitter->file, "%s", file);
+    splitter->bytes =
+        file_load(opening->directory, file, SPM_MAX_BYTES, &splitter->n_bytes, opening->err);
+    return splitter->bytes != NULL;
+}
+
+bool opening_read_spm(struct opening *opening, size_t index, const char *file)
+{
+    struct splitter *splitter = &opening->tokenizer->splitters[index];
+    return load_bytes(opening, splitter, file) && gate_bytes(opening, splitter);
+}
+
+bool opening_read_spm_pair(struct opening *opening, const char *source, const char *target)
+{
+    struct tokenizer *tokenizer = opening->tokenizer;
+    struct splitter *first = &tokenizer->splitters[0], *second = &tokenizer->splitters[1];
+    if (!load_bytes(opening, first, source) || !load_bytes(opening, second, target))
+        return false;
+    bool same = first->n_bytes == second->n_bytes &&
+                memcmp(first->bytes, second->bytes, first->n_bytes) == 0;
+    if (!gate_bytes(opening, first) || (!same && !gate_bytes(opening, second)))
+        return false;
+    tokenizer->splitter[TOKENIZER_SOURCE] = first;
+    tokenizer->splitter[TOKENIZER_TARGET] = same ? first : second;
+    return true;
+}
+
+/* ---- vocabularies ------------------------------------------------------------------------------
+ */
+
+bool opening_put(struct opening *opening, size_t index, const char *file, uint32_t id,
+                 const char *text, size_t n_bytes, enum piece_kind kind)
+{
+    char escaped[64];
+    const char *fault;
+    if (pieces_put(&opening->tokenizer->vocabularies[index].pieces, id, text, n_bytes, kind, &fault,
+                   opening->err))
+        return true;
+    return fault != NULL &&
+           error_set(opening->err, ERROR_MODEL, "%s: '%s', id %u: %s", file,
+                     error_escape(escaped, sizeof escaped, text, n_bytes), id, fault);
+}
+
+bool opening_finish(struct opening *opening, size_t index, const char *file, uint32_t rows,
+                    bool holes_allowed)
+{
+    struct pieces *pieces = &opening->tokenizer->vocabularies[index].pieces;
+    uint32_t twice = PIECES_NONE, hole = pieces_hole(pieces);
+    char escaped[64];
+    size_t n_bytes;
+    if (pieces->count == 0)
+        return error_set(opening->err, ERROR_MODEL, "%s: no pieces", file);
+    if (!holes_allowed && hole != PIECES_NONE)
+        return error_set(opening->err, ERROR_MODEL, "%s: no piece has id %u", file, hole);
+    if (rows != 0 && pieces->count > rows)
+        return error_set(opening->err, ERROR_MODEL,
+                         "%s: it has ids up to %u, the model's embeddings have %u rows", file,
+                         pieces->count - 1, rows);
+    if (pieces_finish(pieces, &twice, opening->err))
+        return true;
+    if (twice == PIECES_NONE)
+        return false;
+    const char *text = pieces_text(pieces, twice, &n_bytes);
+    return error_set(opening->err, ERROR_MODEL, "%s: '%s' twice", file,
+                     error_escape(escaped, sizeof escaped, text, n_bytes));
+}
+
+/* Calls opening_put() for each entry of the object. */
+static bool read_entries(struct opening *opening, size_t index, const char *file,
+                         struct json_scan *scan, struct buffer *key)
+{
+    uint64_t id;
+    json_scan_open(scan, '{');
+    while (json_scan_next(scan, '}')) {
+        if (!json_scan_string(scan, key) || !json_scan_colon(scan) || !json_scan_integer(scan, &id))
+            break;
+        uint32_t small = id < PIECES_MAX ? (uint32_t)id : PIECES_MAX; /* refused below */
+        if (!opening_put(opening, index, file, small, key->bytes, key->n_bytes, PIECE_NORMAL))
+            return false;
+    }
+    return true;
+}
+
+bool opening_read_vocab_json(struct opening *opening, size_t index, const char *file)
+{
+    size_t n_bytes;
+    char *text = file_load(opening->directory, file, VOCABULARY_MAX_BYTES, &n_bytes, opening->err);
+    if (text == NULL)
+        return false;
+    struct json_scan scan = {.at = text, .end = text + n_bytes};
+    struct buffer key = {0};
+    if (n_bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        scan.at += 3;
+    bool ok = read_entries(opening, index, file, &scan, &key);
+    if (ok && scan.fault == NULL && !json_scan_end(&scan))
+        scan.fault = "text after the end";
+    if (ok && scan.fault != NULL)
+        ok = error_set(opening->err, ERROR_MODEL, "%s: offset %zu: %s", file,
+                       (size_t)(scan.at - text), scan.fault);
+    buffer_free(&key);
+    memory_free(text);
+    return ok;
+}
+
+void opening_copy_kinds(struct opening *opening, size_t vocabulary, const struct spm *spm)
+{
+    struct pieces *pieces = &opening->tokenizer->vocabularies[vocabulary].pieces;
+    for (uint32_t id = 0; id < spm->pieces.count; id++) {
+        enum piece_kind kind = pieces_kind(&spm->pieces, id);
+        size_t n_bytes;
+        if (kind != PIECE_CONTROL && kind != PIECE_BYTE)
+            continue;
+        const char *text = pieces_text(&spm->pieces, id, &n_bytes);
+        uint32_t found = pieces_find(pieces, text, n_bytes);
+        if (found != PIECES_NONE)
+            pieces->items[found].kind = kind;
+    }
+}
+
+void opening_mark(struct opening *opening, size_t vocabulary, const char *piece,
+                  enum piece_kind kind, uint32_t *id)
+{
+    struct pieces *pieces = &opening->tokenizer->vocabularies[vocabulary].pieces;
+    uint32_t found = pieces_find(pieces, piece, strlen(piece));
+    if (found != PIECES_NONE)
+        pieces->items[found].kind = kind;
+    if (id != NULL)
+        *id = found != PIECES_NONE ? found : TOKENIZER_NO_ID;
+}
+
+bool opening_link_by_text(struct opening *opening, enum tokenizer_side side)
+{
+    struct tokenizer *tokenizer = opening->tokenizer;
+    const struct spm *spm = &tokenizer->splitter[side]->spm;
+    const struct vocabulary *vocabulary = tokenizer->side[side];
+    uint32_t *ids = arena_new(&tokenizer->arena, spm->pieces.count, sizeof *ids, opening->err);
+    if (ids == NULL)
+        return false;
+    for (uint32_t id = 0; id < spm->pieces.count; id++) {
+        size_t n_bytes;
+        const char *text = pieces_text(&spm->pieces, id, &n_bytes);
+        uint32_t found = pieces_find(&vocabulary->pieces, text, n_bytes);
+        ids[id] = found != PIECES_NONE ? found : vocabulary->unknown;
+    }
+    ids[spm->unknown] = vocabulary->unknown;
+    tokenizer->ids_of[side] = ids;
+    return true;
+}
+
+/* ---- configuration -----------------------------------------------------------------------------
+ */
+
+bool opening_add_language(struct opening *opening, const char *code, size_t n_bytes, uint32_t id)
+{
+    struct tokenizer *tokenizer = opening->tokenizer;
+    if (n_bytes >= TOKENIZER_CODE_BYTES)
+        return true; /* no language's code */
+    if (tokenizer->n_languages == tokenizer->languages_capacity) {
+        size_t capacity = tokenizer->languages_capacity * 2 + 64;
+        struct language *grown =
+            arena_new(&tokenizer->arena, capacity, sizeof *grown, opening->err);
+        if (grown == NULL)
+            return false;
+        if (tokenizer->n_languages > 0)
+            memcpy(grown, tokenizer->languages, tokenizer->n_languages * sizeof *grown);
+        tokenizer->languages = grown;
+        tokenizer->languages_capacity = capacity;
+    }
+    char *copy = arena_text(&tokenizer->arena, code, n_bytes, opening->err);
+    if (copy == NULL)
+        return false;
+    tokenizer->languages[tokenizer->n_languages++] = (struct language){.code = copy, .id = id};
+    return true;
+}
+
+static const cJSON *member(const cJSON *object, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsNull(item) ? NULL : item;
+}
+
+const char *opening_token(const struct opening *opening, const char *key, const char *fallback)
+{
+    const cJSON *item = member(opening->config, key);
+    if (item == NULL)
+        item = member(opening->specials, key);
+    if (cJSON_IsObject(item))
+        item = member(item, "content");
+    return cJSON_IsString(item) ? item->valuestring : fallback;
+}
+
+const char *opening_text(const struct opening *opening, const char *key)
+{
+    const cJSON *item = member(opening->config, key);
+    return cJSON_IsString(item) ? item->valuestring : NULL;
+}
+
+bool opening_flag(const struct opening *opening, const char *key, bool fallback)
+{
+    const cJSON *item = member(opening->config, key);
+    return cJSON_IsBool(item) ? cJSON_IsTrue(item) : fallback;
+}
+
+/* "256047" -> 256047; PIECES_MAX if it is not an id. */
+static uint32_t parse_id(const char *text)
+{
+    uint32_t id = 0;
+    if (*text == '\0')
+        return PIECES_MAX;
+    for (; *text >= '0' && *text <= '9' && id < PIECES_MAX; text++)
+        id = id * 10 + (uint32_t)(*text - '0');
+    return *text == '\0' && id < PIECES_MAX ? id : PIECES_MAX;
+}
+
+static bool take_added(struct opening *opening, added_token_take *take, const char *file,
+                       uint32_t id, const char *text)
+{
+    if (id >= PIECES_MAX || text == NULL)
+        return error_set(opening->err, ERROR_MODEL, "%s: an added token without a text or an id",
+                         file);
+    return take(opening, id, text);
+}
+
+/* {"token": id, ...} */
+static bool read_added_json(struct opening *opening, added_token_take *take, size_t *n)
+{
+    static const char file[] = "added_tokens.json";
+    cJSON *root = NULL;
+    if (!file_exists(opening->directory, file))
+        return true;
+    bool ok = json_load(&root, opening->directory, file, (size_t)1 << 20, opening->err);
+    const cJSON *item;
+    if (ok)
+        cJSON_ArrayForEach(item, root)
+        {
+            double number = cJSON_IsNumber(item) ? item->valuedouble : -1;
+            uint32_t id = number >= 0 && number < PIECES_MAX ? (uint32_t)number : PIECES_MAX;
+            ok = ok && take_added(opening, take, file, id, item->string);
+            ++*n;
+        }
+    cJSON_Delete(root);
+    return ok;
+}
+
+bool opening_added_tokens(struct opening *opening, added_token_take *take, size_t *n)
+{
+    const cJSON *decoder = member(opening->config, "added_tokens_decoder"), *item;
+    *n = 0;
+    if (!cJSON_IsObject(decoder))
+        return read_added_json(opening, take, n);
+    cJSON_ArrayForEach(item, decoder)
+    {
+        const cJSON *content = member(item, "content");
+        const char *text = cJSON_IsString(content) ? content->valuestring : NULL;
+        if (!take_added(opening, take, "tokenizer_config.json", parse_id(item->string), text))
+            return false;
+        ++*n;
+    }
+    return true;
+}

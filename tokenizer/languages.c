@@ -1,0 +1,208 @@
+#include "tokenizer/languages.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unicode/uloc.h>
+#include <unicode/ustring.h>
+
+/* Codes listed in a message. */
+#define MAX_LISTED 12
+#define CODE_BYTES 64
+
+struct tag {
+    char language[ULOC_LANG_CAPACITY];  /* "de"; ISO 639-3 where there is nothing shorter */
+    char script[ULOC_SCRIPT_CAPACITY];  /* "Latn", given or likely */
+    char region[ULOC_COUNTRY_CAPACITY]; /* "DE", given or likely */
+};
+
+/* What models say in a way of their own. */
+static const struct {
+    const char *code, *tag;
+} renamed[] = {
+    /* NLLB: the individual language where others name the macrolanguage. */
+    {"arb", "ar"},
+    {"azj", "az"},
+    {"ekk", "et"},
+    {"khk", "mn"},
+    {"kmr", "ku"},
+    {"lvs", "lv"},
+    {"npi", "ne"},
+    {"nob", "nb"},
+    {"ory", "or"},
+    {"pbt", "ps"},
+    {"pes", "fa"},
+    {"plt", "mg"},
+    {"als", "sq"},
+    {"swh", "sw"},
+    {"uzn", "uz"},
+    {"ydd", "yi"},
+    {"zsm", "ms"},
+    {"cmn", "zh"},
+    {"gaz", "om"},
+    {"quy", "qu"},
+    {"ayr", "ay"},
+    {"fuv", "ff"},
+    {"twi", "ak"},
+    {"dik", "din"},
+    {"knc", "kr"},
+    /* M2M100 and old names. */
+    {"no", "nb"},
+    {"ns", "nso"},
+    {"iw", "he"},
+    {"in", "id"},
+    {"ji", "yi"},
+    {"jw", "jv"},
+    {"tl", "fil"},
+    {"tgl", "fil"},
+    {"mo", "ro"},
+    {"sh", "sr-Latn"},
+    /* ISO 639-2/B. */
+    {"alb", "sq"},
+    {"arm", "hy"},
+    {"baq", "eu"},
+    {"bur", "my"},
+    {"chi", "zh"},
+    {"cze", "cs"},
+    {"dut", "nl"},
+    {"fre", "fr"},
+    {"geo", "ka"},
+    {"ger", "de"},
+    {"gre", "el"},
+    {"ice", "is"},
+    {"mac", "mk"},
+    {"mao", "mi"},
+    {"may", "ms"},
+    {"per", "fa"},
+    {"rum", "ro"},
+    {"slo", "sk"},
+    {"tib", "bo"},
+    {"wel", "cy"},
+};
+
+/* mBART's regions that are none: en_XX, ar_AR. */
+static bool is_filler(const char *language, const char *region)
+{
+    return strcmp(region, "XX") == 0 || (strcmp(language, "ar") == 0 && strcmp(region, "AR") == 0);
+}
+
+/* "cmn_Hans" -> "zh_Hans" in plain[CODE_BYTES]; false if it is not of the form of a code. */
+static bool rename_language(const char *code, char plain[CODE_BYTES])
+{
+    size_t first = strcspn(code, "_-");
+    if (first < 2 || first > 8 || strlen(code) > CODE_BYTES - 16)
+        return false;
+    snprintf(plain, CODE_BYTES, "%s", code);
+    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++)
+        if (strlen(renamed[i].code) == first && strncasecmp(code, renamed[i].code, first) == 0)
+            snprintf(plain, CODE_BYTES, "%s%s", renamed[i].tag, code + first);
+    return true;
+}
+
+/* Takes a user's or a model's code apart, and completes it by what is likely; false if it is not of
+ * the form of one. *has_script: it was given. */
+static bool parse(const char *code, struct tag *tag, bool *has_script)
+{
+    char plain[CODE_BYTES], likely[CODE_BYTES];
+    UErrorCode status = U_ZERO_ERROR;
+    struct tag given = {0};
+    if (!rename_language(code, plain))
+        return false;
+    uloc_getLanguage(plain, given.language, sizeof given.language, &status);
+    uloc_getScript(plain, given.script, sizeof given.script, &status);
+    uloc_getCountry(plain, given.region, sizeof given.region, &status);
+    if (U_FAILURE(status) || given.language[0] == '\0')
+        return false;
+    if (is_filler(given.language, given.region))
+        given.region[0] = '\0';
+    *has_script = given.script[0] != '\0';
+    snprintf(plain, sizeof plain, "%s%s%s%s%s", given.language, given.script[0] ? "_" : "",
+             given.script, given.region[0] ? "_" : "", given.region);
+    status = U_ZERO_ERROR;
+    uloc_addLikelySubtags(plain, likely, sizeof likely, &status);
+    if (U_FAILURE(status) || status == U_STRING_NOT_TERMINATED_WARNING)
+        snprintf(likely, sizeof likely, "%s", plain);
+    status = U_ZERO_ERROR;
+    uloc_getLanguage(likely, tag->language, sizeof tag->language, &status);
+    uloc_getScript(likely, tag->script, sizeof tag->script, &status);
+    uloc_getCountry(likely, tag->region, sizeof tag->region, &status);
+    return U_SUCCESS(status) && tag->language[0] != '\0';
+}
+
+/* ---- matching ----------------------------------------------------------------------------------
+ */
+
+static char plain_letter(char c)
+{
+    return c == '-' ? '_' : c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+/* The same but for case and the kind of dash. */
+static bool same_code(const char *a, const char *b)
+{
+    while (*a != '\0' && plain_letter(*a) == plain_letter(*b)) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+/* Lists codes that begin like `wanted`, or else the first ones. */
+static bool unknown_language(const char *const *codes, size_t n_codes, const char *wanted,
+                             const char *what, struct error *err)
+{
+    char list[256] = "";
+    size_t n_listed = 0, used = 0;
+    for (size_t prefix = 3; prefix-- > 0 && n_listed == 0;)
+        for (size_t i = 0; i < n_codes && n_listed < MAX_LISTED; i++) {
+            if (strncasecmp(codes[i], wanted, prefix) != 0 || used + 40 > sizeof list)
+                continue;
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%.32s",
+                                     n_listed > 0 ? ", " : "", codes[i]);
+            n_listed++;
+        }
+    return error_set(err, ERROR_USAGE, "unknown %s language '%.40s'; of the model's %zu: %s%s",
+                     what, wanted, n_codes, list, n_listed < n_codes ? ", ..." : "");
+}
+
+bool languages_match(const char *const *codes, size_t n_codes, const char *wanted, const char *what,
+                     size_t *index, struct error *err)
+{
+    struct tag want, have;
+    bool wants_script, has_script;
+    for (size_t i = 0; i < n_codes; i++)
+        if (same_code(codes[i], wanted)) {
+            *index = i;
+            return true;
+        }
+    int best = 0;
+    bool parsed = parse(wanted, &want, &wants_script);
+    for (size_t i = 0; parsed && i < n_codes; i++) {
+        if (!parse(codes[i], &have, &has_script) || strcmp(want.language, have.language) != 0)
+            continue;
+        bool script = strcmp(want.script, have.script) == 0;
+        int score = 1 + 4 * script + 2 * (strcmp(want.region, have.region) == 0);
+        if ((script || !wants_script) && score > best) {
+            best = score;
+            *index = i;
+        }
+    }
+    return best > 0 || unknown_language(codes, n_codes, wanted, what, err);
+}
+
+bool languages_english_name(const char *code, char *name, size_t n_bytes, struct error *err)
+{
+    UChar wide[64];
+    UErrorCode status = U_ZERO_ERROR;
+    struct tag tag;
+    bool has_script;
+    int32_t length = 0;
+    if (parse(code, &tag, &has_script)) {
+        int32_t n = uloc_getDisplayLanguage(tag.language, "en", wide, 63, &status);
+        u_strToUTF8(name, (int32_t)n_bytes, &length, wide, n, &status);
+    }
+    if (length > 0 && U_SUCCESS(status) && length < (int32_t)n_bytes &&
+        strcmp(name, tag.language) != 0)
+        return true;
+    return error_set(err, ERROR_USAGE, "unknown language '%.40s'", code);
+}

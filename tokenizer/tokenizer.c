@@ -1,0 +1,169 @@
+#include "tokenizer/tokenizer.h"
+
+#include "base/json.h"
+#include "base/threads.h"
+#include "tokenizer/family.h"
+
+#include <string.h>
+
+#define CONFIG_MAX_BYTES ((size_t)1 << 20)
+
+/* ---- opening -----------------------------------------------------------------------------------
+ */
+
+/* The library's turn: it recurses while it builds its index, so that it gets a stack of known
+ * size. */
+struct loading {
+    struct opening *opening;
+    bool ok;
+};
+
+static bool load_library(struct opening *opening, struct splitter *splitter)
+{
+    if (splitter->library != NULL)
+        return true;
+    return sentencepiece_open(&splitter->library, splitter->file, splitter->bytes,
+                              splitter->n_bytes, splitter->spm.pieces.count, opening->err);
+}
+
+static void *load_libraries(void *argument)
+{
+    struct loading *loading = argument;
+    struct opening *opening = loading->opening;
+    struct splitter *const *side = opening->tokenizer->splitter;
+    loading->ok =
+        load_library(opening, side[TOKENIZER_SOURCE]) &&
+        (!opening->options->encodes_target || load_library(opening, side[TOKENIZER_TARGET]));
+    return NULL;
+}
+
+static bool open_libraries(struct opening *opening)
+{
+    struct loading loading = {.opening = opening};
+    pthread_t thread;
+    if (opening->tokenizer->splitter[TOKENIZER_SOURCE] == NULL)
+        return true;
+    if (!thread_start(&thread, load_libraries, &loading, opening->err))
+        return false;
+    pthread_join(thread, NULL);
+    return loading.ok;
+}
+
+static bool load_config(struct opening *opening, cJSON **root, const char *file)
+{
+    if (!file_exists(opening->directory, file))
+        return true;
+    if (!json_load(root, opening->directory, file, CONFIG_MAX_BYTES, opening->err))
+        return false;
+    return cJSON_IsObject(*root) || error_set(opening->err, ERROR_MODEL, "%s: not an object", file);
+}
+
+static bool open_family(struct opening *opening)
+{
+    switch (opening->options->family) {
+    case TOKENIZER_MARIAN:
+        return marian_open(opening);
+    default:
+        return error_set(opening->err, ERROR_MODEL, "unsupported: this family's tokenizer");
+    }
+}
+
+bool tokenizer_open(struct tokenizer **out, const char *directory,
+                    const struct tokenizer_options *options, struct error *err)
+{
+    struct tokenizer *tokenizer = memory_new(1, sizeof *tokenizer, err);
+    if (tokenizer == NULL)
+        return false;
+    struct opening opening = {
+        .tokenizer = tokenizer, .directory = directory, .options = options, .err = err};
+    tokenizer->family = options->family;
+    tokenizer->rows[TOKENIZER_SOURCE] = options->source_rows;
+    tokenizer->rows[TOKENIZER_TARGET] = options->target_rows;
+    bool ok = load_config(&opening, &opening.config, "tokenizer_config.json") &&
+              load_config(&opening, &opening.specials, "special_tokens_map.json");
+    if (ok) {
+        /* The reference's default until 2024-08, and what its results were made with. */
+        tokenizer->cleans_up = opening_flag(&opening, "clean_up_tokenization_spaces", true);
+        ok = open_family(&opening) && open_libraries(&opening);
+    }
+    cJSON_Delete(opening.config);
+    cJSON_Delete(opening.specials);
+    for (size_t i = 0; i < 2; i++) {
+        memory_free(tokenizer->splitters[i].bytes);
+        tokenizer->splitters[i].bytes = NULL;
+    }
+    if (ok)
+        *out = tokenizer;
+    else
+        tokenizer_close(tokenizer);
+    return ok;
+}
+
+void tokenizer_close(struct tokenizer *tokenizer)
+{
+    if (tokenizer == NULL)
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        pieces_free(&tokenizer->vocabularies[i].pieces);
+        sentencepiece_close(tokenizer->splitters[i].library);
+        spm_free(&tokenizer->splitters[i].spm);
+    }
+    arena_free(&tokenizer->arena);
+    memory_free(tokenizer);
+}
+
+/* ---- questions ---------------------------------------------------------------------------------
+ */
+
+size_t tokenizer_n_languages(const struct tokenizer *tokenizer)
+{
+    return tokenizer->n_languages;
+}
+
+const char *tokenizer_language(const struct tokenizer *tokenizer, size_t index)
+{
+    return index < tokenizer->n_languages ? tokenizer->languages[index].code : NULL;
+}
+
+uint32_t tokenizer_count(const struct tokenizer *tokenizer, enum tokenizer_side side)
+{
+    return tokenizer->side[side]->pieces.count;
+}
+
+const char *tokenizer_piece(const struct tokenizer *tokenizer, enum tokenizer_side side,
+                            uint32_t id)
+{
+    return pieces_text(&tokenizer->side[side]->pieces, id, NULL);
+}
+
+uint32_t tokenizer_find(const struct tokenizer *tokenizer, enum tokenizer_side side,
+                        const char *piece, size_t n_bytes)
+{
+    return pieces_find(&tokenizer->side[side]->pieces, piece, n_bytes);
+}
+
+bool tokenizer_is_special(const struct tokenizer *tokenizer, enum tokenizer_side side, uint32_t id)
+{
+    enum piece_kind kind = pieces_kind(&tokenizer->side[side]->pieces, id);
+    return kind == PIECE_CONTROL || kind == PIECE_UNKNOWN;
+}
+
+bool tokenizer_begins_word(const struct tokenizer *tokenizer, enum tokenizer_side side, uint32_t id)
+{
+    return strncmp(tokenizer_piece(tokenizer, side, id), "\xe2\x96\x81", 3) == 0; /* U+2581 */
+}
+
+uint32_t tokenizer_unknown(const struct tokenizer *tokenizer, enum tokenizer_side side)
+{
+    return tokenizer->side[side]->unknown;
+}
+
+uint32_t tokenizer_end(const struct tokenizer *tokenizer, enum tokenizer_side side)
+{
+    return tokenizer->side[side]->end;
+}
+
+uint32_t tokenizer_pad(const struct tokenizer *tokenizer, enum tokenizer_side side)
+{
+    return tokenizer->side[side]->pad;
+}
