@@ -3,7 +3,6 @@
 #include "cli/hub.h"
 #include "cli/message.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -45,26 +44,27 @@ static void draw(void *context, const struct hub_progress *progress)
         display->began_at = now;
         display->fetched_before = progress->all_done;
     }
-    if (now - display->drawn_at < DRAW_MILLISECONDS && progress->n_done < progress->n_bytes)
+    if (now - display->drawn_at < DRAW_MILLISECONDS && progress->all_done < progress->all_bytes)
         return;
     display->drawn_at = now;
-    double percent = progress->all_bytes > 0
-                         ? 100.0 * (double)progress->all_done / (double)progress->all_bytes
-                         : 100.0;
+    double part =
+        progress->all_bytes > 0 ? (double)progress->all_done / (double)progress->all_bytes : 1.0;
     double seconds = (double)(now - display->began_at) / 1000;
     double rate =
         seconds > 0 ? (double)(progress->all_done - display->fetched_before) / seconds : 0;
     double left = rate > 0 ? (double)(progress->all_bytes - progress->all_done) / rate : 0;
-    char file[64];
+    char file[28];
     error_escape(file, sizeof file, progress->file, strlen(progress->file));
-    display->is_drawn = true;
+    static const char full[] = "####################";
+    int n_full = (int)(part * (double)(sizeof full - 1));
+    fprintf(stderr, "\r\033[K%3.0f%% [%-*.*s] ", 100 * part, (int)sizeof full - 1, n_full, full);
     if (progress->checking)
-        fprintf(stderr, "\r\033[K%3.0f%%  checking %s", percent, file);
+        fprintf(stderr, "checking %s", file);
     else
-        fprintf(stderr, "\r\033[K%3.0f%%  %.1f of %.1f MB  %.1f MB/s  %u:%02u  %s", percent,
-                (double)progress->all_done / 1e6, (double)progress->all_bytes / 1e6, rate / 1e6,
-                (unsigned)left / 60, (unsigned)left % 60, file);
+        fprintf(stderr, "%.1f MB/s, %u:%02u left, %s", rate / 1e6, (unsigned)left / 60,
+                (unsigned)left % 60, file);
     fflush(stderr);
+    display->is_drawn = true;
 }
 
 static void tell(void *context, const char *text)
@@ -97,8 +97,6 @@ int cmd_get(struct options *options)
         error_set(&err, ERROR_USAGE, "get: which model? (OWNER/NAME[@REVISION])");
         return (int)message_fail(&err, false);
     }
-    /* A file that may not grow is an error to report, not a reason to die. */
-    signal(SIGXFSZ, SIG_IGN);
     struct buffer paths = {0};
     for (size_t i = 0; i < options->n_operands; i++) {
         size_t before = paths.n_bytes;
