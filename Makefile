@@ -121,6 +121,20 @@ test-sanitized:
 check-long: all tests
 	FAULTS_MOST= BUILD=$(BUILD) TEST_SECONDS=36000 tests/run.sh faults
 
+# Fuzzers (clang, libFuzzer), each for SECONDS from a copy of its seeds under $(BUILD)-fuzz.
+SECONDS ?= 60
+FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz:
+	$(MAKE) CC=clang CXX=clang++ SANITIZE=fuzzer-no-link,address,undefined OPTIMIZE='-O1 -g' \
+	    BUILD=$(BUILD)-fuzz fuzzers
+	BUILD=$(BUILD)-fuzz SECONDS_EACH=$(SECONDS) tests/fuzz/run.sh
+
+fuzzers: $(FUZZERS)
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/support/fuzz_targets.o \
+    $(BUILD)/tests/support/checkpoints.o $(BUILD)/tests/support/checkpoints_torch.o \
+    $(BUILD)/libdragoman.a
+	$(CXX) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
 install: all lib
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/share/dragoman/en-de
@@ -147,7 +161,7 @@ smoke: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all lib deb smoke tests test test-sanitized check-long install clean
+.PHONY: all lib deb smoke tests test test-sanitized check-long fuzz fuzzers install clean
 .SECONDARY:
 
 -include $(LIB_O:.o=.d) $(CLI_O:.o=.d) $(TEST_C:%.c=$(BUILD)/%.d) $(SUPPORT_O:.o=.d)
