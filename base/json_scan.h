@@ -6,7 +6,7 @@
  *     struct json_scan scan = {.at = text, .end = text + n_bytes};
  *     json_scan_open(&scan, '{');
  *     while (json_scan_next(&scan, '}')) {
- *         json_scan_string(&scan, &key, &err);
+ *         json_scan_string(&scan, &key);
  *         json_scan_colon(&scan);
  *         json_scan_skip(&scan);
  *     }

@@ -1,8 +1,8 @@
 #include "tests/support/fuzz_targets.h"
 
 #include "base/json.h"
+#include "base/json_scan.h"
 #include "base/utf8.h"
-#include "model/json_scan.h"
 #include "model/shards.h"
 #include "model/tensors.h"
 #include "tests/support/checkpoints.h"
