@@ -44,7 +44,8 @@ static void draw(void *context, const struct hub_progress *progress)
         display->began_at = now;
         display->fetched_before = progress->all_done;
     }
-    if (now - display->drawn_at < DRAW_MILLISECONDS && progress->all_done < progress->all_bytes)
+    bool is_done = progress->all_done == progress->all_bytes && !progress->checking;
+    if (now - display->drawn_at < DRAW_MILLISECONDS && !is_done)
         return;
     display->drawn_at = now;
     double part =
