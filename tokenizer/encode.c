@@ -41,27 +41,60 @@ struct encoding {
     enum tokenizer_side side;
     struct token_ids *ids;
     struct tokenizer_report *report;
+    bool trusted;     /* our own prompt: it may hold a language tag */
     bool inside_word; /* this part goes on with the word the part before it was cut in */
 };
 
+/* The checkpoint's id of a SentencePiece id. */
+static uint32_t map_id(const struct encoding *encoding, uint32_t id, const char *piece,
+                       size_t n_bytes)
+{
+    const struct tokenizer *tokenizer = encoding->tokenizer;
+    uint32_t found = TOKENIZER_NO_ID;
+    if (tokenizer->finds_unknown && id == tokenizer->splitter[encoding->side]->spm.unknown)
+        found = pieces_find(&tokenizer->side[encoding->side]->pieces, piece, n_bytes);
+    return found != TOKENIZER_NO_ID ? found : tokenizer->ids_of[encoding->side][id];
+}
+
+/* Text must not end or steer a translation: what looks like a control token is taken apart. */
+static bool is_forbidden(const struct encoding *encoding, uint32_t id)
+{
+    enum piece_kind kind = pieces_kind(&encoding->tokenizer->side[encoding->side]->pieces, id);
+    return kind == PIECE_CONTROL || (kind == PIECE_TAG && !encoding->trusted);
+}
+
 static bool append(const struct encoding *encoding, uint32_t id, struct error *err)
 {
-    const struct vocabulary *vocabulary = encoding->tokenizer->side[encoding->side];
-    if (pieces_kind(&vocabulary->pieces, id) == PIECE_CONTROL)
-        id = vocabulary->unknown; /* text cannot end or steer a translation */
-    if (id == vocabulary->unknown && encoding->report != NULL)
+    uint32_t unknown = encoding->tokenizer->side[encoding->side]->unknown;
+    if (id == unknown && encoding->report != NULL)
         encoding->report->n_unknown++;
     return token_ids_append(encoding->ids, id, err);
+}
+
+/* The characters of a piece, one by one. */
+static bool append_characters(const struct encoding *encoding, const char *piece, size_t n_bytes,
+                              struct error *err)
+{
+    const struct spm *spm = &encoding->tokenizer->splitter[encoding->side]->spm;
+    for (size_t at = 0, n; at < n_bytes; at += n) {
+        n = utf8_next(piece + at, n_bytes - at, NULL);
+        n = n > 0 ? n : 1;
+        uint32_t id = pieces_find(&spm->pieces, piece + at, n);
+        id = map_id(encoding, id != PIECES_NONE ? id : spm->unknown, piece + at, n);
+        if (is_forbidden(encoding, id))
+            id = encoding->tokenizer->side[encoding->side]->unknown;
+        if (!append(encoding, id, err))
+            return false;
+    }
+    return true;
 }
 
 static bool take_piece(void *context, uint32_t id, const char *piece, size_t n_bytes,
                        struct error *err)
 {
     struct encoding *encoding = context;
-    const struct tokenizer *tokenizer = encoding->tokenizer;
-    const struct vocabulary *vocabulary = tokenizer->side[encoding->side];
-    const struct spm *spm = &tokenizer->splitter[encoding->side]->spm;
     if (encoding->inside_word) {
+        const struct spm *spm = &encoding->tokenizer->splitter[encoding->side]->spm;
         encoding->inside_word = false;
         if (n_bytes >= META_SPACE_BYTES && memcmp(piece, meta_space, META_SPACE_BYTES) == 0) {
             /* The space is the library's own. */
@@ -73,11 +106,10 @@ static bool take_piece(void *context, uint32_t id, const char *piece, size_t n_b
                 id = bare;
         }
     }
-    uint32_t found = TOKENIZER_NO_ID;
-    if (id == spm->unknown && tokenizer->finds_unknown)
-        found = pieces_find(&vocabulary->pieces, piece, n_bytes);
-    return append(encoding,
-                  found != TOKENIZER_NO_ID ? found : tokenizer->ids_of[encoding->side][id], err);
+    uint32_t mapped = map_id(encoding, id, piece, n_bytes);
+    if (is_forbidden(encoding, mapped))
+        return append_characters(encoding, piece, n_bytes, err);
+    return append(encoding, mapped, err);
 }
 
 /* Bytes of text that the library may see at once: all, or up to a space (which is left out: *gap),
@@ -97,19 +129,19 @@ static size_t part_bytes(const char *text, size_t n_bytes, size_t *gap)
     return space;
 }
 
-bool encode_text(const struct tokenizer *tokenizer, enum tokenizer_side side, const char *text,
-                 size_t n_bytes, struct token_ids *ids, struct tokenizer_report *report,
-                 struct error *err)
+/* Appends the ids of well-formed text, without tags and </s>. */
+static bool encode_text(struct encoding *encoding, const char *text, size_t n_bytes,
+                        struct error *err)
 {
-    struct encoding encoding = {.tokenizer = tokenizer, .side = side, .ids = ids, .report = report};
-    const struct splitter *splitter = tokenizer->splitter[side];
+    const struct splitter *splitter = encoding->tokenizer->splitter[encoding->side];
     if (splitter == NULL || splitter->library == NULL)
         return error_set(err, ERROR_INTERNAL, "the tokenizer was not opened to encode this side");
+    encoding->inside_word = false;
     while (n_bytes > 0) {
         size_t gap, part = part_bytes(text, n_bytes, &gap);
-        if (!sentencepiece_encode(splitter->library, text, part, take_piece, &encoding, err))
+        if (!sentencepiece_encode(splitter->library, text, part, take_piece, encoding, err))
             return false;
-        encoding.inside_word = gap == 0 && splitter->spm.add_dummy_prefix;
+        encoding->inside_word = gap == 0 && splitter->spm.add_dummy_prefix;
         text += part + gap;
         n_bytes -= part + gap;
     }
@@ -150,8 +182,9 @@ static uint32_t take_tag(const struct tokenizer *tokenizer, const char **text, s
     if (end == NULL || end == *text + 2)
         return TOKENIZER_NO_ID;
     size_t length = (size_t)(end - *text) + 2;
-    uint32_t id = pieces_find(&tokenizer->side[TOKENIZER_SOURCE]->pieces, *text, length);
-    if (id == PIECES_NONE)
+    const struct pieces *pieces = &tokenizer->side[TOKENIZER_SOURCE]->pieces;
+    uint32_t id = pieces_find(pieces, *text, length);
+    if (pieces_kind(pieces, id) != PIECE_TAG)
         return TOKENIZER_NO_ID;
     *text += length;
     *n_bytes -= length;
@@ -167,7 +200,9 @@ bool tokenizer_encode(const struct tokenizer *tokenizer,
                       const struct tokenizer_direction *direction, const char *text, size_t n_bytes,
                       struct token_ids *ids, struct tokenizer_report *report, struct error *err)
 {
-    struct buffer valid = {0}, prompted = {0};
+    struct encoding encoding = {
+        .tokenizer = tokenizer, .side = TOKENIZER_SOURCE, .ids = ids, .report = report};
+    struct buffer valid = {0};
     uint32_t tag = direction->source_tag;
     enum tag_place place = tokenizer->tag_place;
     bool ok = make_valid(&text, &n_bytes, &valid, report, err);
@@ -175,18 +210,14 @@ bool tokenizer_encode(const struct tokenizer *tokenizer,
         uint32_t own = take_tag(tokenizer, &text, &n_bytes);
         tag = own != TOKENIZER_NO_ID ? own : tag;
     }
-    if (ok && direction->prompt[0] != '\0') {
-        ok = buffer_append_text(&prompted, direction->prompt, err) &&
-             buffer_append(&prompted, text, n_bytes, err);
-        text = prompted.bytes;
-        n_bytes = prompted.n_bytes;
-    }
-    ok = ok && append_if(ids, place != TAG_LAST, tag, err) &&
-         encode_text(tokenizer, TOKENIZER_SOURCE, text, n_bytes, ids, report, err) &&
+    ok = ok && append_if(ids, place != TAG_LAST, tag, err);
+    encoding.trusted = true;
+    ok = ok && encode_text(&encoding, direction->prompt, strlen(direction->prompt), err);
+    encoding.trusted = false;
+    ok = ok && encode_text(&encoding, text, n_bytes, err) &&
          append_if(ids, true, tokenizer->side[TOKENIZER_SOURCE]->end, err) &&
          append_if(ids, place == TAG_LAST, tag, err);
     buffer_free(&valid);
-    buffer_free(&prompted);
     return ok;
 }
 
@@ -195,10 +226,12 @@ bool tokenizer_encode_target(const struct tokenizer *tokenizer,
                              size_t n_bytes, struct token_ids *ids, struct tokenizer_report *report,
                              struct error *err)
 {
+    struct encoding encoding = {
+        .tokenizer = tokenizer, .side = TOKENIZER_TARGET, .ids = ids, .report = report};
     struct buffer valid = {0};
     bool ok = make_valid(&text, &n_bytes, &valid, report, err) &&
               append_if(ids, true, direction->forced_first, err) &&
-              encode_text(tokenizer, TOKENIZER_TARGET, text, n_bytes, ids, report, err) &&
+              encode_text(&encoding, text, n_bytes, err) &&
               append_if(ids, true, tokenizer->side[TOKENIZER_TARGET]->end, err);
     buffer_free(&valid);
     return ok;

@@ -106,6 +106,14 @@ void opening_copy_kinds(struct opening *opening, size_t vocabulary, const struct
 void opening_mark(struct opening *opening, size_t vocabulary, const char *piece,
                   enum piece_kind kind, uint32_t *id);
 
+/* Marks unk_token, eos_token and pad_token as the configuration names them; <unk> and </s> must be
+ * there. */
+bool opening_mark_specials(struct opening *opening, size_t vocabulary, const char *file);
+
+/* Takes the languages that hold when the user names none. */
+void opening_default_languages(struct opening *opening, const char *source_key,
+                               const char *target_key);
+
 /* Fills ids_of[side] by looking the model's pieces up in the side's vocabulary. */
 bool opening_link_by_text(struct opening *opening, enum tokenizer_side side);
 
@@ -121,13 +129,5 @@ bool opening_flag(const struct opening *opening, const char *key, bool fallback)
  * calls `take` for each. *n is their number. */
 typedef bool added_token_take(struct opening *opening, uint32_t id, const char *text);
 bool opening_added_tokens(struct opening *opening, added_token_take *take, size_t *n);
-
-/* ---- encode.c, decode.c, direction.c ---------------------------------------------------------
- */
-
-/* Appends the ids of well-formed text on a side, without tags and </s>. */
-bool encode_text(const struct tokenizer *tokenizer, enum tokenizer_side side, const char *text,
-                 size_t n_bytes, struct token_ids *ids, struct tokenizer_report *report,
-                 struct error *err);
 
 #endif

@@ -151,6 +151,22 @@ void opening_mark(struct opening *opening, size_t vocabulary, const char *piece,
         *id = found != PIECES_NONE ? found : TOKENIZER_NO_ID;
 }
 
+bool opening_mark_specials(struct opening *opening, size_t index, const char *file)
+{
+    struct vocabulary *vocabulary = &opening->tokenizer->vocabularies[index];
+    const char *unknown = opening_token(opening, "unk_token", "<unk>");
+    const char *end = opening_token(opening, "eos_token", "</s>");
+    opening_mark(opening, index, unknown, PIECE_UNKNOWN, &vocabulary->unknown);
+    opening_mark(opening, index, end, PIECE_CONTROL, &vocabulary->end);
+    opening_mark(opening, index, opening_token(opening, "pad_token", "<pad>"), PIECE_CONTROL,
+                 &vocabulary->pad);
+    if (vocabulary->unknown == TOKENIZER_NO_ID)
+        return error_set(opening->err, ERROR_MODEL, "%s: no '%.64s'", file, unknown);
+    if (vocabulary->end == TOKENIZER_NO_ID)
+        return error_set(opening->err, ERROR_MODEL, "%s: no '%.64s'", file, end);
+    return true;
+}
+
 bool opening_link_by_text(struct opening *opening, enum tokenizer_side side)
 {
     struct tokenizer *tokenizer = opening->tokenizer;
@@ -194,6 +210,18 @@ bool opening_add_language(struct opening *opening, const char *code, size_t n_by
         return false;
     tokenizer->languages[tokenizer->n_languages++] = (struct language){.code = copy, .id = id};
     return true;
+}
+
+void opening_default_languages(struct opening *opening, const char *source_key,
+                               const char *target_key)
+{
+    struct tokenizer *tokenizer = opening->tokenizer;
+    const char *source = opening_text(opening, source_key);
+    const char *target = opening_text(opening, target_key);
+    if (source != NULL)
+        snprintf(tokenizer->default_source, sizeof tokenizer->default_source, "%s", source);
+    if (target != NULL)
+        snprintf(tokenizer->default_target, sizeof tokenizer->default_target, "%s", target);
 }
 
 static const cJSON *member(const cJSON *object, const char *key)

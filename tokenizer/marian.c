@@ -8,33 +8,23 @@
 
 static bool read_vocabulary(struct opening *opening, size_t index, const char *file, uint32_t rows)
 {
-    struct vocabulary *vocabulary = &opening->tokenizer->vocabularies[index];
-    if (!opening_read_vocab_json(opening, index, file) ||
-        !opening_finish(opening, index, file, rows, false))
-        return false;
-    const char *unknown = opening_token(opening, "unk_token", "<unk>");
-    const char *end = opening_token(opening, "eos_token", "</s>");
-    opening_mark(opening, index, unknown, PIECE_UNKNOWN, &vocabulary->unknown);
-    opening_mark(opening, index, end, PIECE_CONTROL, &vocabulary->end);
-    opening_mark(opening, index, opening_token(opening, "pad_token", "<pad>"), PIECE_CONTROL,
-                 &vocabulary->pad);
-    if (vocabulary->unknown == TOKENIZER_NO_ID)
-        return error_set(opening->err, ERROR_MODEL, "%s: no '%s'", file, unknown);
-    if (vocabulary->end == TOKENIZER_NO_ID)
-        return error_set(opening->err, ERROR_MODEL, "%s: no '%s'", file, end);
-    return true;
+    return opening_read_vocab_json(opening, index, file) &&
+           opening_finish(opening, index, file, rows, false) &&
+           opening_mark_specials(opening, index, file);
 }
 
 /* The languages of a multilingual model are pieces ">>xx<<". */
 static bool find_languages(struct opening *opening)
 {
-    const struct pieces *pieces = &opening->tokenizer->side[TOKENIZER_SOURCE]->pieces;
+    struct pieces *pieces = &opening->tokenizer->side[TOKENIZER_SOURCE]->pieces;
     for (uint32_t id = 0; id < pieces->count; id++) {
         size_t n_bytes;
         const char *text = pieces_text(pieces, id, &n_bytes);
-        if (n_bytes > 4 && memcmp(text, ">>", 2) == 0 && memcmp(text + n_bytes - 2, "<<", 2) == 0 &&
-            !opening_add_language(opening, text + 2, n_bytes - 4, id))
+        if (n_bytes <= 4 || memcmp(text, ">>", 2) != 0 || memcmp(text + n_bytes - 2, "<<", 2) != 0)
+            continue;
+        if (!opening_add_language(opening, text + 2, n_bytes - 4, id))
             return false;
+        pieces->items[id].kind = PIECE_TAG;
     }
     return true;
 }

@@ -13,7 +13,7 @@
 
 #include "base/memory.h"
 
-/* As SentencePiece distinguishes them. */
+/* As SentencePiece distinguishes them, and language tags. */
 enum piece_kind {
     PIECE_NONE, /* a hole: no piece has this id */
     PIECE_NORMAL,
@@ -21,7 +21,8 @@ enum piece_kind {
     PIECE_CONTROL, /* never made from text, left out of text */
     PIECE_USER,
     PIECE_UNUSED,
-    PIECE_BYTE /* "<0x0A>" */
+    PIECE_BYTE, /* "<0x0A>" */
+    PIECE_TAG   /* ">>de<<", "<2de>": never made from text, but printed */
 };
 
 struct piece {

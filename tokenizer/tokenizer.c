@@ -63,6 +63,14 @@ static bool open_family(struct opening *opening)
     switch (opening->options->family) {
     case TOKENIZER_MARIAN:
         return marian_open(opening);
+    case TOKENIZER_M2M100:
+        return m2m100_open(opening);
+    case TOKENIZER_NLLB:
+        return nllb_open(opening);
+    case TOKENIZER_MBART:
+        return mbart_open(opening);
+    case TOKENIZER_T5:
+        return t5_open(opening);
     default:
         return error_set(opening->err, ERROR_MODEL, "unsupported: this family's tokenizer");
     }
