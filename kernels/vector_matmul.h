@@ -66,9 +66,11 @@ static inline vec tile_bias(const struct epilogue *epilogue, size_t j, size_t n)
     return n == MATRIX_PANEL ? vec_load(epilogue->bias + j) : vec_load_part(epilogue->bias + j, n);
 }
 
-/* What follows the bias, for row i and the `n` (1 to 16) channels from j on; stores. */
-static inline void tile_finish(const struct tile_output *to, size_t i, size_t j, size_t n, vec y)
+/* What follows the bias for row i and the `n` (1 to 16) channels from j on; stores. */
+KERNEL_INLINE void tile_finish(const struct tile_output *to, size_t i, size_t j, size_t n,
+                               const vec *value)
 {
+    vec y = *value;
     const struct epilogue *e = to->epilogue;
     float *out = to->out + i * to->out_stride + j;
     if (e->activation == ACTIVATION_RELU)
@@ -90,6 +92,18 @@ static inline void tile_finish(const struct tile_output *to, size_t i, size_t j,
         vec_store_part(out, n, y);
 }
 
+/* The epilogue of `rows` accumulators. Not inlined: one copy serves tiles of every height. */
+static __attribute__((noinline)) void tile_finish_f32(const struct tile_output *to, size_t row,
+                                                      size_t rows, size_t j, size_t n,
+                                                      const vec *sums)
+{
+    vec bias = tile_bias(to->epilogue, j, n);
+    for (size_t r = 0; r < rows; r++) {
+        vec y = vec_add(sums[r], bias);
+        tile_finish(to, row + r, j, n, &y);
+    }
+}
+
 /* R rows of `a` times one panel, in registers. */
 KERNEL_INLINE void tile_f32(const float *a, size_t a_stride, const float *panel, size_t k,
                             size_t row, size_t j, size_t n, const struct tile_output *to,
@@ -106,8 +120,7 @@ KERNEL_INLINE void tile_f32(const float *a, size_t a_stride, const float *panel,
         a++;
         half++;
     }
-    vec bias = tile_bias(to->epilogue, j, n);
-    FOR_6_ROWS(R, tile_finish(to, row + r, j, n, vec_add(sums[r], bias)););
+    tile_finish_f32(to, row, R, j, n, sums);
 }
 
 static void matmul_f32(size_t m, const float *a, size_t a_stride, const struct matrix *w,

@@ -208,6 +208,8 @@ static void widen_f16(size_t n, const uint16_t *x, float *y)
 {
     for (; n >= LANES; n -= LANES, x += LANES, y += LANES)
         vec_store(y, vec_load_f16(x));
+    if (n == 0)
+        return;
     uint16_t last[KERNEL_LANES] = {0};
     memcpy(last, x, n * sizeof *x);
     vec_store_part(y, n, vec_load_f16(last));
@@ -217,6 +219,8 @@ static void widen_bf16(size_t n, const uint16_t *x, float *y)
 {
     for (; n >= LANES; n -= LANES, x += LANES, y += LANES)
         vec_store(y, vec_load_bf16(x));
+    if (n == 0)
+        return;
     uint16_t last[KERNEL_LANES] = {0};
     memcpy(last, x, n * sizeof *x);
     vec_store_part(y, n, vec_load_bf16(last));
@@ -226,6 +230,8 @@ static void narrow_bf16(size_t n, const float *x, uint16_t *y)
 {
     for (; n >= LANES; n -= LANES, x += LANES, y += LANES)
         vec_store_bf16(y, vec_load(x));
+    if (n == 0)
+        return;
     uint16_t last[KERNEL_LANES];
     vec_store_bf16(last, vec_load_part(x, n));
     memcpy(y, last, n * sizeof *y);

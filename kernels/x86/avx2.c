@@ -66,21 +66,27 @@ static void block_set(struct block *block, const int8_t *a, size_t a_stride, siz
     block->negative = !_mm256_testz_si256(any, any);
 }
 
-KERNEL_INLINE __m256i add_products(__m256i sum, __m256i magnitude, __m256i w)
+/* The last addition is written so that the sum stays in its register: compilers that choose a new
+ * one run out of them, and spill. */
+KERNEL_INLINE void add_products(__m256i *sum, __m256i magnitude, __m256i w)
 {
     __m256i pairs = _mm256_maddubs_epi16(magnitude, w);
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    __m256i products = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    __asm__("vpaddd %1, %0, %0" : "+x"(*sum) : "x"(products));
 }
 
-/* What follows the accumulators. */
-KERNEL_INLINE void tile_i8_finish(const struct tile_output *to, const float *a_scales,
-                                  const struct matrix *w, size_t row, size_t j, size_t n,
-                                  const sums *sum, const size_t R)
+/* The epilogue of `rows` accumulators. */
+static __attribute__((noinline)) void tile_i8_finish(const struct tile_output *to,
+                                                     const float *a_scales, const struct matrix *w,
+                                                     size_t row, size_t rows, size_t j, size_t n,
+                                                     const sums *sum)
 {
     vec scales = vec_load(w->scales + j), bias = tile_bias(to->epilogue, j, n);
-    FOR_4_ROWS(R, vec y = {_mm256_cvtepi32_ps(sum[r].low), _mm256_cvtepi32_ps(sum[r].high)};
-               vec scale = vec_mul(vec_set(a_scales[row + r]), scales);
-               tile_finish(to, row + r, j, n, vec_fma(y, scale, bias)););
+    for (size_t r = 0; r < rows; r++) {
+        vec y = {_mm256_cvtepi32_ps(sum[r].low), _mm256_cvtepi32_ps(sum[r].high)};
+        y = vec_fma(y, vec_mul(vec_set(a_scales[row + r]), scales), bias);
+        tile_finish(to, row + r, j, n, &y);
+    }
 }
 
 /* R rows times one panel. */
@@ -96,15 +102,13 @@ KERNEL_INLINE void tile_i8(const struct block *block, const float *a_scales, con
         __m256i low = load_bytes(panel), high = load_bytes(panel + 32);
         FOR_4_ROWS(R, __m256i m = repeat_group(magnitude + r * ROW_BYTES);
                    __m256i s = negative ? repeat_group(sign + r * ROW_BYTES) : low;
-                   sum[r].low =
-                       add_products(sum[r].low, m, negative ? _mm256_xor_si256(low, s) : low);
-                   sum[r].high =
-                       add_products(sum[r].high, m, negative ? _mm256_xor_si256(high, s) : high););
+                   add_products(&sum[r].low, m, negative ? _mm256_xor_si256(low, s) : low);
+                   add_products(&sum[r].high, m, negative ? _mm256_xor_si256(high, s) : high););
         panel += 4 * MATRIX_PANEL;
         magnitude += 4;
         sign += 4;
     }
-    tile_i8_finish(to, a_scales, w, row, j, n, sum, R);
+    tile_i8_finish(to, a_scales, w, row, R, j, n, sum);
 }
 
 /* One row whose k is beyond a block: signs are moved on the way. */
@@ -115,10 +119,10 @@ static void tile_i8_deep(const int8_t *a, const float *a_scales, const struct ma
     const int8_t *panel = w->i8 + j * w->k_padded;
     for (size_t i = 0; i < w->k_padded; i += 4, panel += 4 * MATRIX_PANEL) {
         __m256i group = repeat_group(a + i), m = _mm256_abs_epi8(group);
-        sum.low = add_products(sum.low, m, _mm256_sign_epi8(load_bytes(panel), group));
-        sum.high = add_products(sum.high, m, _mm256_sign_epi8(load_bytes(panel + 32), group));
+        add_products(&sum.low, m, _mm256_sign_epi8(load_bytes(panel), group));
+        add_products(&sum.high, m, _mm256_sign_epi8(load_bytes(panel + 32), group));
     }
-    tile_i8_finish(to, a_scales, w, row, j, n, &sum, 1);
+    tile_i8_finish(to, a_scales, w, row, 1, j, n, &sum);
 }
 
 static void tile_i8_rows(const struct block *block, const float *a_scales, const struct matrix *w,
