@@ -21,6 +21,8 @@ void *aligned_alloc(size_t alignment, size_t n_bytes)
     }
     if (until_failure > 0)
         until_failure--;
+    if (n_bytes > PTRDIFF_MAX) /* a sanitizer's allocator takes that for a mistake */
+        return NULL;
     return posix_memalign(&pointer, alignment, n_bytes) == 0 ? pointer : NULL;
 }
 
