@@ -64,6 +64,10 @@ struct step_row {
                                its heads; or NULL */
 };
 
+/* What cached keys and values are. AUTO: float, but bfloat16 in an int8 model so large that they
+ * would fill the memory. */
+enum cache_precision { CACHE_AUTO, CACHE_F32, CACHE_BF16 };
+
 /* What a session must have room for. */
 struct session_limits {
     uint32_t n_slots;  /* N: hypotheses of one sentence */
@@ -71,6 +75,7 @@ struct session_limits {
     uint32_t
         max_tokens; /* source tokens encoded at once (a longer sentence alone is still encoded) */
     struct team *team; /* or NULL */
+    enum cache_precision cache;
 };
 
 /* A source sentence: ids as the tokenizer gives them, </s> and language tags included. */

@@ -60,69 +60,69 @@ void output_free(struct output *output)
 /* ---- shortlists -------------------------------------------------------------------------------
  */
 
-void shortlist_free(struct shortlist *shortlist)
+void gathered_free(struct gathered *gathered)
 {
-    memory_free(shortlist->tokens);
-    memory_free(shortlist->bias);
-    memory_free(shortlist->memory);
-    *shortlist = (struct shortlist){0};
+    memory_free(gathered->tokens);
+    memory_free(gathered->bias);
+    memory_free(gathered->memory);
+    *gathered = (struct gathered){0};
 }
 
-static bool shortlist_reserve(struct shortlist *shortlist, const struct linear *output, uint32_t n,
-                              struct error *err)
+static bool gathered_reserve(struct gathered *gathered, const struct linear *output, uint32_t n,
+                             struct error *err)
 {
     size_t n_bytes;
     if (!matrix_bytes(output->w.kind, n, output->w.k, &n_bytes))
         return error_set(err, ERROR_MEMORY, "out of memory");
-    if (n > shortlist->capacity) {
-        memory_free(shortlist->tokens);
-        memory_free(shortlist->bias);
-        shortlist->capacity = 0;
-        shortlist->tokens = memory_new(n, sizeof *shortlist->tokens, err);
-        shortlist->bias = memory_new(n, sizeof *shortlist->bias, err);
-        if (shortlist->tokens == NULL || shortlist->bias == NULL)
+    if (n > gathered->capacity) {
+        memory_free(gathered->tokens);
+        memory_free(gathered->bias);
+        gathered->capacity = 0;
+        gathered->tokens = memory_new(n, sizeof *gathered->tokens, err);
+        gathered->bias = memory_new(n, sizeof *gathered->bias, err);
+        if (gathered->tokens == NULL || gathered->bias == NULL)
             return false;
-        shortlist->capacity = n;
+        gathered->capacity = n;
     }
-    if (n_bytes > shortlist->n_bytes) {
-        memory_free(shortlist->memory);
-        shortlist->n_bytes = 0;
-        shortlist->memory = memory_new_raw(n_bytes, 1, err);
-        if (shortlist->memory == NULL)
+    if (n_bytes > gathered->n_bytes) {
+        memory_free(gathered->memory);
+        gathered->n_bytes = 0;
+        gathered->memory = memory_new_raw(n_bytes, 1, err);
+        if (gathered->memory == NULL)
             return false;
-        shortlist->n_bytes = n_bytes;
+        gathered->n_bytes = n_bytes;
     }
-    memset(shortlist->memory, 0, n_bytes);
-    matrix_place(&shortlist->w, output->w.kind, n, output->w.k, shortlist->memory);
+    memset(gathered->memory, 0, n_bytes);
+    matrix_place(&gathered->w, output->w.kind, n, output->w.k, gathered->memory);
     return true;
 }
 
 /* Gathers the channels of `tokens`, unless they are there from the step before. `row` is room for
  * one channel. */
-static bool shortlist_set(struct shortlist *shortlist, const struct session *session,
-                          const uint32_t *tokens, uint32_t n, float *row, struct error *err)
+static bool gathered_set(struct gathered *gathered, const struct session *session,
+                         const uint32_t *tokens, uint32_t n, float *row, struct error *err)
 {
     const struct linear *output = &session->network->output;
-    if (n == shortlist->n && memcmp(shortlist->tokens, tokens, n * sizeof *tokens) == 0)
+    if (n == gathered->n && memcmp(gathered->tokens, tokens, n * sizeof *tokens) == 0)
         return true;
-    shortlist->n = 0;
-    if (!shortlist_reserve(shortlist, output, n, err))
+    gathered->n = 0;
+    if (!gathered_reserve(gathered, output, n, err))
         return false;
     for (uint32_t i = 0; i < n; i++) {
         size_t bad_at;
         if (output->w.kind == MATRIX_I8) {
             matrix_get_channel_i8(&output->w, tokens[i], (int8_t *)row);
-            matrix_set_channel_i8(&shortlist->w, i, (int8_t *)row, output->w.scales[tokens[i]]);
+            matrix_set_channel_i8(&gathered->w, i, (int8_t *)row, output->w.scales[tokens[i]]);
         } else {
             matrix_get_channel(&output->w, tokens[i], row);
-            (void)matrix_set_channel_f32(&shortlist->w, i, row, session->kernels, &bad_at);
+            (void)matrix_set_channel_f32(&gathered->w, i, row, session->kernels, &bad_at);
         }
         if (output->bias != NULL)
-            shortlist->bias[i] = output->bias[tokens[i]];
+            gathered->bias[i] = output->bias[tokens[i]];
     }
-    shortlist->w.smooth = output->w.smooth;
-    memcpy(shortlist->tokens, tokens, n * sizeof *tokens);
-    shortlist->n = n;
+    gathered->w.smooth = output->w.smooth;
+    memcpy(gathered->tokens, tokens, n * sizeof *tokens);
+    gathered->n = n;
     return true;
 }
 
@@ -381,7 +381,7 @@ static bool output_rows(struct session *session, uint32_t m, struct step_row *ro
 static bool output_shortlist(struct session *session, uint32_t m, struct step_row *rows,
                              const float *states, struct error *err)
 {
-    struct shortlist *shortlist = &rows[0].sentence->shortlist;
+    struct gathered *gathered = &rows[0].sentence->gathered;
     for (uint32_t i = 0; i < m; i++) {
         rows[i].n_found = 0;
         rows[i].log_normalizer = -INFINITY;
@@ -392,12 +392,12 @@ static bool output_shortlist(struct session *session, uint32_t m, struct step_ro
     }
     if (rows[0].n_shortlist == 0)
         return true;
-    if (!shortlist_set(shortlist, session, rows[0].shortlist, rows[0].n_shortlist, session->normed,
-                       err))
+    if (!gathered_set(gathered, session, rows[0].shortlist, rows[0].n_shortlist, session->normed,
+                      err))
         return false;
-    struct linear linear = {.w = shortlist->w,
-                            .bias = session->network->output.bias != NULL ? shortlist->bias : NULL};
-    return output_rows(session, m, rows, states, &linear, shortlist->tokens, err);
+    struct linear linear = {.w = gathered->w,
+                            .bias = session->network->output.bias != NULL ? gathered->bias : NULL};
+    return output_rows(session, m, rows, states, &linear, gathered->tokens, err);
 }
 
 bool output_step(struct session *session, uint32_t n_rows, struct step_row *rows,

@@ -21,7 +21,7 @@
 struct session;
 
 /* The output channels of some tokens, gathered once for a sentence. */
-struct shortlist {
+struct gathered {
     uint32_t *tokens; /* [n] ascending */
     uint32_t n, capacity;
     struct matrix w; /* [n][D] */
@@ -30,7 +30,7 @@ struct shortlist {
     size_t n_bytes;
 };
 
-void shortlist_free(struct shortlist *shortlist);
+void gathered_free(struct gathered *gathered);
 
 /* One member's room. */
 struct output_member {

@@ -8,6 +8,9 @@
 #define SELF_PAGE_POSITIONS 8
 #define CROSS_PAGE_POSITIONS 16
 
+/* Most bytes that one position's keys and values of all layers may have as floats. */
+#define CACHE_FLOAT_BYTES ((size_t)32 << 10)
+
 static size_t max_of(size_t a, size_t b)
 {
     return a > b ? a : b;
@@ -73,6 +76,19 @@ static bool carve(struct session *session, struct error *err)
            session->slots != NULL && session->parents != NULL;
 }
 
+/* Float rows are faster where the products outweigh the reading of caches, as they do on every CPU
+ * we measured; halves are for models whose hypotheses would fill the memory. The model decides, not
+ * the CPU, so that the answers are the same on all. */
+static bool keeps_bf16(const struct model *model, const struct session_limits *limits)
+{
+    const struct config *config = model_config(model);
+    size_t position_bytes =
+        2 * decoder_attention_width(config) * config->decoder_layers * sizeof(float);
+    if (limits->cache != CACHE_AUTO)
+        return limits->cache == CACHE_BF16;
+    return model_precision(model) == PRECISION_INT8 && position_bytes > CACHE_FLOAT_BYTES;
+}
+
 bool session_new(struct session **out, const struct model *model,
                  const struct session_limits *limits, struct error *err)
 {
@@ -87,7 +103,7 @@ bool session_new(struct session **out, const struct model *model,
     session->arch = arch_find(config->decoder == DECODER_SSRU ? "ssru" : "transformer");
     session->encoder_attention = &attention_full;
     session->limits = *limits;
-    session->is_bf16 = model_precision(model) == PRECISION_INT8;
+    session->is_bf16 = keeps_bf16(model, limits);
     if (limits->n_slots == 0 || limits->max_rows == 0 || limits->max_tokens == 0)
         error_set(err, ERROR_INTERNAL, "a session without room");
     else if (set_shapes(session, err) && carve(session, err) &&
@@ -106,7 +122,7 @@ static void sentence_free(struct session *session, struct sentence *sentence)
     cache_free(&sentence->cross, &session->cross_pages);
     memory_free(sentence->cross_rows);
     history_free(&sentence->history);
-    shortlist_free(&sentence->shortlist);
+    gathered_free(&sentence->gathered);
     memory_free(sentence);
 }
 
@@ -203,7 +219,7 @@ static struct sentence *sentence_new(struct session *session, uint32_t length, s
     session->live = sentence;
     sentence->length = length;
     sentence->position = 0;
-    sentence->shortlist.n = 0;
+    sentence->gathered.n = 0;
     if (length > sentence->cross_capacity) {
         memory_free(sentence->cross_rows);
         sentence->cross_capacity = 0;

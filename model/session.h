@@ -28,7 +28,7 @@ struct sentence {
     const void **cross_rows;  /* [S] */
     uint32_t cross_capacity;
     struct history history;
-    struct shortlist shortlist;
+    struct gathered gathered;
 };
 
 struct session {

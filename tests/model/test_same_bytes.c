@@ -226,6 +226,33 @@ START_TEST(alone_and_among_others_int8)
 }
 END_TEST
 
+/* Halves change numbers, but not by neighbours or tables. */
+START_TEST(bfloat16_caches)
+{
+    size_t n_tables;
+    const struct kernels *const *tables = kernels_usable(&n_tables);
+    struct trace wanted[MAX_SENTENCES] = {0}, got[MAX_SENTENCES] = {0};
+    for (size_t t = 0; t < n_tables; t++) {
+        struct run run;
+        struct model *model;
+        open_run(&run, &model, fixtures[_i], PRECISION_INT8, tables[t], 100, NULL);
+        session_free(run.session);
+        struct session_limits limits = {.n_slots = N_SLOTS,
+                                        .max_rows = MAX_SENTENCES * N_SLOTS,
+                                        .max_tokens = 100,
+                                        .cache = CACHE_BF16};
+        ck_assert(session_new(&run.session, model, &limits, &err));
+        for (uint32_t i = 0; t == 0 && i < MAX_SENTENCES; i++)
+            run_together(&run, i, 1, 1, wanted);
+        run_together(&run, 0, MAX_SENTENCES, 1, got);
+        compare(wanted, got, MAX_SENTENCES, tables[t]->name);
+        close_run(&run, model);
+    }
+    free_traces(wanted);
+    free_traces(got);
+}
+END_TEST
+
 START_TEST(every_kernel_table)
 {
     size_t n_tables;
@@ -341,6 +368,7 @@ int main(void)
     tcase_add_loop_test(tcase, alone_and_among_others_float, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, alone_and_among_others_int8, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, every_kernel_table, 0, N_FIXTURES);
+    tcase_add_loop_test(tcase, bfloat16_caches, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, every_team, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, shortlists, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, a_short_shortlist_has_the_same_logits, 0, N_FIXTURES);
