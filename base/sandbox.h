@@ -2,7 +2,7 @@
  * model or text reaches leads nowhere: no file, no network, no program, no other process.
  *
  * Enter it when the model's files, the inputs and the outputs are open, and before threads are
- * started (they inherit it):
+ * started (they inherit it; threads that are there already get the filter, but not Landlock):
  *
  *     const char *state;
  *     if (!sandbox_enter(SANDBOX_AUTO, &(struct sandbox_needs){0}, &state, &err)) ...

@@ -295,6 +295,31 @@ START_TEST(test_work_goes_on)
 }
 END_TEST
 
+/* The filter also reaches threads that were there before. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static void *open_later(void *argument)
+{
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+    return open(outside, O_RDONLY) < 0 && errno == EACCES ? argument : NULL;
+}
+
+START_TEST(test_earlier_thread)
+{
+    struct error err = {0};
+    pthread_t thread;
+    void *result = NULL;
+    int marker;
+    pthread_mutex_lock(&gate);
+    ck_assert(thread_start(&thread, open_later, &marker, &err));
+    ck_assert(sandbox_enter(SANDBOX_REQUIRE, &(struct sandbox_needs){0}, NULL, &err));
+    pthread_mutex_unlock(&gate);
+    ck_assert_int_eq(pthread_join(thread, &result), 0);
+    ck_assert_ptr_eq(result, &marker);
+}
+END_TEST
+
 /* Paths that are named stay open, and no others. */
 static int use_directory(void)
 {
@@ -448,6 +473,7 @@ int main(void)
     tcase_add_test(tests, test_attack_outside);
     tcase_add_test(tests, test_deadly);
     tcase_add_test(tests, test_work_goes_on);
+    tcase_add_test(tests, test_earlier_thread);
     tcase_add_test(tests, test_named_paths);
     tcase_add_test(tests, test_libraries);
     tcase_add_test(tests, test_connections);
