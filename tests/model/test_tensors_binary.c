@@ -137,6 +137,16 @@ START_TEST(marian_bad)
         {.name = "b", .type = TENSOR_F32, .rank = 1, .shape = {1}, .values = values},
         {.name = "b", .type = TENSOR_F32, .rank = 1, .shape = {1}, .values = values},
     };
+    static const struct array note = {
+        .name = "special:model.yml", .type = TENSOR_I8, .rank = 1, .shape = {2}, .values = "a"};
+    buffer_clear(&file);
+    checkpoint_marian_bin(&file, &note, 1, YML);
+    check_refused(&file, FORMAT_MARIAN, "'special:model.yml': duplicate");
+    buffer_clear(&file);
+    put_u64(&file, 1);
+    put_u64(&file, TENSORS_MAX_COUNT + 1);
+    put_zeros(&file, (TENSORS_MAX_COUNT + 1) * 32);
+    check_refused(&file, FORMAT_MARIAN, "more than 65536 tensors");
     buffer_clear(&file);
     checkpoint_marian_bin(&file, &untied, 1, YML);
     check_refused(&file, FORMAT_MARIAN, "untied");
@@ -287,6 +297,12 @@ START_TEST(ct2_bad)
     make_ct2(&file, 6);
     replace_bytes(&file, "e/weight_scale", "e/weight\0scale", 14);
     check_refused(&file, FORMAT_CT2, "NUL");
+    buffer_clear(&file);
+    checkpoint_ct2(&file, 6, NULL, 0);
+    size = (struct spoiled){.offset = COUNT, .n_bytes = 4, .value = TENSORS_MAX_COUNT + 1};
+    spoil(&file, &size);
+    put_zeros(&file, (TENSORS_MAX_COUNT + 1) * 9);
+    check_refused(&file, FORMAT_CT2, "more than 65536 tensors");
     make_ct2(&file, 3); /* items of three bytes */
     size = (struct spoiled){.offset = TYPE, .n_bytes = 1, .value = 3};
     spoil(&file, &size);

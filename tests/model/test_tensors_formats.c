@@ -235,6 +235,51 @@ START_TEST(other_types)
 }
 END_TEST
 
+/* More than is read at a time, in odd pieces and at once. */
+START_TEST(large_tensors)
+{
+    const size_t n = 300001;
+    int8_t *codes = malloc(n), *read8 = malloc(n);
+    float *floats = malloc(n * sizeof *floats), *read = malloc(n * sizeof *read);
+    ck_assert(codes != NULL && read8 != NULL && floats != NULL && read != NULL);
+    for (size_t i = 0; i < n; i++) {
+        codes[i] = (int8_t)(i * 7 % 251 - 125);
+        floats[i] = (float)i;
+    }
+    struct array both[] = {
+        {.name = "f", .type = TENSOR_F32, .rank = 1, .shape = {n}, .values = floats},
+        {.name = "i", .type = TENSOR_I8, .rank = 1, .shape = {n}, .values = codes},
+    };
+    struct buffer file = {0};
+    checkpoint_safetensors(&file, both, 2);
+    struct opened opened = open_tensors(&file, FORMAT_AUTO);
+    const struct tensor *f = tensors_find(opened.tensors, "f");
+    const struct tensor *i8 = tensors_find(opened.tensors, "i");
+    static const size_t steps[] = {1009, 65537, 300001};
+    for (size_t s = 0; s < sizeof steps / sizeof steps[0]; s++) {
+        for (size_t at = 0; at < n; at += steps[s]) {
+            size_t count = n - at < steps[s] ? n - at : steps[s];
+            ck_assert(tensors_read_f32(opened.tensors, f, at, count, read + at, NULL));
+            ck_assert(tensors_read_i8(opened.tensors, i8, at, count, read8 + at, NULL));
+        }
+        ck_assert_mem_eq(read, floats, n * sizeof *floats);
+        ck_assert_mem_eq(read8, codes, n);
+    }
+    ck_assert(tensors_read_f32(opened.tensors, i8, 0, n, read, NULL));
+    for (size_t i = 0; i < n; i++)
+        ck_assert_float_eq(read[i], codes[i]);
+    ck_assert(tensors_read_i8(opened.tensors, i8, n, 0, read8, NULL));
+    ck_assert(!tensors_read_i8(opened.tensors, i8, n, 1, read8, NULL));
+    close_tensors(&opened);
+    ck_assert(tensors_close(NULL, NULL));
+    buffer_free(&file);
+    free(codes);
+    free(read8);
+    free(floats);
+    free(read);
+}
+END_TEST
+
 START_TEST(tied_storages)
 {
     struct array tied[] = {
@@ -276,6 +321,7 @@ int main(void)
     tcase_add_test(cases, transpose_of_row_major);
     tcase_add_test(cases, small_floats);
     tcase_add_test(cases, other_types);
+    tcase_add_test(cases, large_tensors);
     tcase_add_test(cases, tied_storages);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

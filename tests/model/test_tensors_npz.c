@@ -4,6 +4,7 @@
 #include "tests/support/checkpoints.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -237,6 +238,21 @@ START_TEST(bad_zip64) /* D3 */
     set_u16(&file, find_bytes(&file, END, 4, 0) + 8, 9);
     set_u16(&file, find_bytes(&file, END, 4, 0) + 10, 9);
     check_refused(&file, F, "end records disagree");
+    buffer_free(&file);
+}
+END_TEST
+
+START_TEST(too_many_members)
+{
+    struct buffer file = {0};
+    struct zip_writer zip = {.out = &file, .zip64 = true};
+    char name[32];
+    for (size_t i = 0; i <= 65536 + 64; i++) {
+        snprintf(name, sizeof name, "%zu.npy", i);
+        zip_writer_add(&zip, name, "", 0);
+    }
+    zip_writer_end(&zip);
+    check_refused(&file, F, "more than 65600 members");
     buffer_free(&file);
 }
 END_TEST
@@ -574,6 +590,7 @@ int main(void)
     tcase_add_test(cases, end_records);
     tcase_add_test(cases, zip_variants);
     tcase_add_test(cases, bad_zip64);
+    tcase_add_test(cases, too_many_members);
     tcase_add_test(cases, overlapping_members);
     tcase_add_test(cases, member_names);
     tcase_add_test(cases, checksums);

@@ -167,6 +167,19 @@ START_TEST(limits) /* E5, E13 */
     put_text(&pickle, "\x80\2");
     repeat(&pickle, "N", TENSORS_MAX_HEADER);
     check_pickle_refused(&pickle, "limit");
+    /* Only a stream can hold more text than the limit of an archive's pickle allows. */
+    buffer_clear(&pickle);
+    checkpoint_torch_stream(&pickle, NULL, 0);
+    pickle.n_bytes = find_bytes(&pickle, "\x80\2ccollections", 14, 0);
+    put_text(&pickle, "\x80\2");
+    struct buffer string = {0};
+    put_text(&string, "X");
+    put_u32(&string, 65536);
+    repeat(&string, "s", 65536);
+    for (size_t i = 0; i < 257; i++)
+        put_bytes(&pickle, string.bytes, string.n_bytes);
+    check_refused(&pickle, F, "16 MiB of strings (limit)");
+    buffer_free(&string);
     buffer_free(&pickle);
 }
 END_TEST
@@ -285,6 +298,7 @@ START_TEST(good_entries)
         {PARTS(GOOD_STORAGE, "K\1K\2K\2\x86K\1K\2\x86" REST, NULL), 4, 2, 5},
         {PARTS(GOOD_STORAGE, "K\0K\1K\3\x86K\0K\1\x86" REST, NULL), 3, 1, 3},
         {PARTS(GOOD_STORAGE, "K\5))" REST, NULL), 1, 6, 6},
+        {PARTS(GOOD_STORAGE, "K\1))" REST, NULL), 1, 2, 2},
     };
     struct buffer pickle = {0}, file = {0};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
