@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Smallest arena block: large enough that a block a sentence is the exception. */
+/* An arena's first block, and the size up to which further ones double it: many arenas hold one
+ * sentence, a few hold a model. */
+#define ARENA_FIRST_BYTES ((size_t)1 << 10)
 #define ARENA_BLOCK_BYTES ((size_t)64 << 10)
 
 struct arena_block {
@@ -77,9 +79,11 @@ char *memory_text(const char *text, size_t n_bytes, struct error *err)
 
 static struct arena_block *arena_add_block(struct arena *arena, size_t n_bytes, struct error *err)
 {
-    size_t total;
-    if (n_bytes < ARENA_BLOCK_BYTES)
-        n_bytes = ARENA_BLOCK_BYTES;
+    size_t total, least = arena->n_bytes;
+    least = least < ARENA_FIRST_BYTES ? ARENA_FIRST_BYTES : least;
+    least = least > ARENA_BLOCK_BYTES ? ARENA_BLOCK_BYTES : least;
+    if (n_bytes < least)
+        n_bytes = least;
     if (!checked_add(n_bytes, BLOCK_HEADER_BYTES, &total)) {
         error_set(err, ERROR_MEMORY, "out of memory");
         return NULL;

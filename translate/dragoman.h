@@ -62,7 +62,13 @@ enum dragoman_stop {
     DRAGOMAN_STOP_HEURISTIC, /* no better one expected */
     DRAGOMAN_STOP_EXHAUSTIVE /* no better one possible */
 };
-enum dragoman_compat { DRAGOMAN_HF, DRAGOMAN_CT2, DRAGOMAN_COMPAT_MARIAN, DRAGOMAN_FAIRSEQ };
+enum dragoman_compat {
+    DRAGOMAN_COMPAT_MODEL, /* of the system the model was made for */
+    DRAGOMAN_HF,
+    DRAGOMAN_CT2,
+    DRAGOMAN_COMPAT_MARIAN,
+    DRAGOMAN_FAIRSEQ
+};
 
 /* "The model decides": for the numbers and reals below that say so. */
 #define DRAGOMAN_UNSET UINT32_MAX

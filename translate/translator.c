@@ -1,0 +1,251 @@
+#include "translate/translator.h"
+
+#include "base/file.h"
+#include "kernels/kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Most source tokens of a sentence, whatever the model could take: beyond, quality is gone and
+ * attention is slow. */
+#define LONGEST_SOURCE 512
+
+/* Bytes of a list of forbidden words. */
+#define FORBID_MAX_BYTES ((size_t)16 << 20)
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static enum tokenizer_family tokenizer_family_of(enum family family)
+{
+    switch (family) {
+    case FAMILY_MARIAN: return TOKENIZER_MARIAN;
+    case FAMILY_M2M100: return TOKENIZER_M2M100;
+    case FAMILY_NLLB: return TOKENIZER_NLLB;
+    case FAMILY_MBART: return TOKENIZER_MBART;
+    case FAMILY_T5: return TOKENIZER_T5;
+    case FAMILY_MARIAN_NATIVE: return TOKENIZER_MARIAN_NATIVE;
+    case FAMILY_CT2: break;
+    }
+    return TOKENIZER_CT2;
+}
+
+/* The directory that a model's other files are in: of a single file, where it lies. */
+static char *directory_of(const char *path, struct arena *arena, struct error *err)
+{
+    struct stat status;
+    if (stat(path, &status) != 0 || S_ISDIR(status.st_mode))
+        return arena_text(arena, path, strlen(path), err);
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return arena_text(arena, ".", 1, err);
+    return arena_text(arena, path, slash == path ? 1 : (size_t)(slash - path), err);
+}
+
+static bool open_model(struct translator *translator, const char *path,
+                       const struct dragoman_options *options, struct error *err)
+{
+    static const enum precision precisions[] = {[DRAGOMAN_PRECISION_AUTO] = PRECISION_AUTO,
+                                                [DRAGOMAN_INT8] = PRECISION_INT8,
+                                                [DRAGOMAN_F32] = PRECISION_F32};
+    const char *why = NULL;
+    const char *cpu = options->cpu != NULL ? options->cpu : getenv("DRAGOMAN_CPU");
+    struct model_options model_options = {.precision = precisions[options->precision],
+                                          .kernels = kernels_find(cpu, &why),
+                                          .max_bytes = options->max_memory};
+    if (model_options.kernels == NULL)
+        return error_set(err, ERROR_USAGE, "DRAGOMAN_CPU: %s", why);
+    return model_open(&translator->model, path, &model_options, NULL, err);
+}
+
+static bool open_tokenizer(struct translator *translator, const char *path, struct error *err)
+{
+    const struct config *config = translator->config;
+    struct tokenizer_options options = {.family = tokenizer_family_of(config->family),
+                                        .source_rows = config->source_vocabulary,
+                                        .target_rows = config->target_vocabulary,
+                                        .encodes_target = !translator->pieces,
+                                        .pieces_only = translator->pieces};
+    char *directory = directory_of(path, &translator->arena, err);
+    return directory != NULL && tokenizer_open(&translator->tokenizer, directory, &options, err);
+}
+
+/* Encodes a word or phrase of the target language and adds it to what is forbidden. */
+static bool forbid(struct translator *translator, const char *text, size_t n_bytes,
+                   struct error *err)
+{
+    struct tokenizer_direction none = {.source_tag = TOKENIZER_NO_ID,
+                                       .forced_first = TOKENIZER_NO_ID,
+                                       .start = TOKENIZER_NO_ID};
+    struct token_ids ids = {0};
+    struct phrase phrase = {0};
+    bool ok = translator_encode_target(translator, &none, text, n_bytes, false, &ids, NULL, err);
+    if (ok && ids.n_ids > 0) {
+        uint32_t *copy = arena_new(&translator->arena, ids.n_ids, sizeof *copy, err);
+        ok = copy != NULL &&
+             memory_resize(&translator->forbidden, translator->n_forbidden,
+                           translator->n_forbidden + 1, sizeof translator->forbidden[0], err);
+        if (ok) {
+            memcpy(copy, ids.ids, ids.n_ids * sizeof *copy);
+            phrase = (struct phrase){.tokens = copy, .n_tokens = (uint32_t)ids.n_ids};
+            translator->forbidden[translator->n_forbidden++] = phrase;
+        }
+    }
+    token_ids_free(&ids);
+    return ok;
+}
+
+/* One word or phrase a line; blank lines and lines that begin with '#' are skipped. */
+static bool open_forbidden(struct translator *translator, const char *path, struct error *err)
+{
+    struct buffer text = {0};
+    bool ok = file_read_all(path, FORBID_MAX_BYTES, &text, err);
+    for (size_t start = 0; ok && start < text.n_bytes;) {
+        const char *line = text.bytes + start;
+        const char *newline = memchr(line, '\n', text.n_bytes - start);
+        size_t n = newline != NULL ? (size_t)(newline - line) : text.n_bytes - start;
+        start += n + 1;
+        if (n > 0 && line[n - 1] == '\r')
+            n--;
+        if (n > 0 && line[0] != '#')
+            ok = forbid(translator, line, n, err);
+    }
+    buffer_free(&text);
+    return ok;
+}
+
+static bool open_extras(struct translator *translator, const struct dragoman_options *options,
+                        struct error *err)
+{
+    bool protects = options->protect || options->n_protect_patterns > 0;
+    if (!translator->pieces && protects &&
+        !protect_new(&translator->protect, options->protect, options->protect_patterns,
+                     options->n_protect_patterns, err))
+        return false;
+    if (options->terms_path != NULL && !terms_open(&translator->terms, options->terms_path, err))
+        return false;
+    return options->forbid_path == NULL || open_forbidden(translator, options->forbid_path, err);
+}
+
+static void take_options(struct translator *translator, const struct dragoman_options *options)
+{
+    translator->splits = options->split == DRAGOMAN_SPLIT_LINE && !options->pieces;
+    translator->pieces = options->pieces;
+    translator->strict = options->strict;
+    translator->wants_tokens = options->tokens;
+    translator->wants_alignment = options->align;
+    translator->scores = options->scores || options->tokens;
+    translator->sample = options->sample;
+    translator->top_k = options->top_k;
+    translator->top_p = (float)options->top_p;
+    translator->temperature = (float)options->temperature;
+    translator->seed = options->seed;
+}
+
+bool translator_open(struct translator **out, const char *path,
+                     const struct dragoman_options *options, struct error *err)
+{
+    struct translator *translator = memory_new(1, sizeof *translator, err);
+    if (translator == NULL)
+        return false;
+    take_options(translator, options);
+    bool ok = open_model(translator, path, options, err);
+    if (ok) {
+        translator->config = model_config(translator->model);
+        translator->max_source = LONGEST_SOURCE;
+        if (translator->config->max_positions < LONGEST_SOURCE)
+            translator->max_source = translator->config->max_positions;
+    }
+    ok = ok && settings_make(&translator->settings, translator->config, options, err) &&
+         open_tokenizer(translator, path, err) && open_extras(translator, options, err);
+    if (!ok) {
+        translator_close(translator);
+        return false;
+    }
+    *out = translator;
+    return true;
+}
+
+void translator_close(struct translator *translator)
+{
+    if (translator == NULL)
+        return;
+    protect_free(translator->protect);
+    terms_close(translator->terms);
+    tokenizer_close(translator->tokenizer);
+    model_close(translator->model);
+    memory_free(translator->forbidden);
+    arena_free(&translator->arena);
+    memory_free(translator);
+}
+
+/* ---- languages ------------------------------------------------------------------------------ */
+
+/* Adds an id to the banned ones, which are ascending. */
+static void ban(struct generation *generation, uint32_t id)
+{
+    uint32_t at = 0;
+    while (at < generation->n_banned && generation->banned[at] < id)
+        at++;
+    if (id == TOKENIZER_NO_ID || generation->n_banned == CONFIG_MAX_LISTED ||
+        (at < generation->n_banned && generation->banned[at] == id))
+        return;
+    memmove(generation->banned + at + 1, generation->banned + at,
+            (generation->n_banned - at) * sizeof generation->banned[0]);
+    generation->banned[at] = id;
+    generation->n_banned++;
+}
+
+bool translator_direct(const struct translator *translator, const char *from, const char *to,
+                       struct direction *direction, struct error *err)
+{
+    const struct settings *settings = &translator->settings;
+    struct generation *generation = &direction->generation;
+    if (!tokenizer_direct(translator->tokenizer, from, to, &direction->languages, err))
+        return false;
+    *generation = settings->generation;
+    if (direction->languages.forced_first != TOKENIZER_NO_ID)
+        generation->forced_bos = direction->languages.forced_first;
+    if (direction->languages.start != TOKENIZER_NO_ID)
+        generation->start = direction->languages.start;
+    if (settings->compat == COMPAT_MARIAN)
+        ban(generation, tokenizer_unknown(translator->tokenizer, TOKENIZER_TARGET));
+    direction->search = (struct search_options){.generation = generation,
+                                                .compat = settings->compat,
+                                                .vocabulary = translator->config->target_vocabulary,
+                                                .n_best = settings->n_best,
+                                                .scores = translator->scores,
+                                                .align = translator->wants_alignment,
+                                                .forbidden = translator->forbidden,
+                                                .n_forbidden = translator->n_forbidden,
+                                                .sample = translator->sample,
+                                                .top_k = translator->top_k,
+                                                .top_p = translator->top_p,
+                                                .temperature = translator->temperature,
+                                                .seed = translator->seed};
+    return true;
+}
+
+/* ---- target text ---------------------------------------------------------------------------- */
+
+bool translator_encode_target(const struct translator *translator,
+                              const struct tokenizer_direction *languages, const char *text,
+                              size_t n_bytes, bool whole, struct token_ids *ids,
+                              struct tokenizer_report *report, struct error *err)
+{
+    const struct tokenizer *tokenizer = translator->tokenizer;
+    ids->n_ids = 0;
+    bool ok = translator->pieces
+                  ? tokenizer_encode_pieces(tokenizer, languages, TOKENIZER_TARGET, text, n_bytes,
+                                            ids, report, err)
+                  : tokenizer_encode_target(tokenizer, languages, text, n_bytes, ids, report, err);
+    if (!ok)
+        return false;
+    if (ids->n_ids > 0 && languages->forced_first != TOKENIZER_NO_ID &&
+        ids->ids[0] == languages->forced_first)
+        memmove(ids->ids, ids->ids + 1, --ids->n_ids * sizeof ids->ids[0]);
+    if (!whole && ids->n_ids > 0 &&
+        ids->ids[ids->n_ids - 1] == tokenizer_end(tokenizer, TOKENIZER_TARGET))
+        ids->n_ids--;
+    return true;
+}

@@ -1,0 +1,322 @@
+/* The way in: a line's text -> sentences -> ids, and what each search is asked. */
+#include "translate/translator.h"
+
+#include "base/utf8.h"
+
+#include <string.h>
+
+/* Characters of a sentence; a longer one is cut. SentencePiece is quadratic on unknown runs. */
+#define LONGEST_CHARACTERS 2000
+
+/* ---- UTF-8 ---------------------------------------------------------------------------------- */
+
+/* A copy in which each ill-formed run is U+FFFD. */
+static bool mend(struct line *line, struct error *err)
+{
+    struct buffer out = {0};
+    bool ok = true;
+    for (size_t at = 0, length; ok && at < line->n_bytes; at += length) {
+        length = utf8_next(line->text + at, line->n_bytes - at, NULL);
+        bool is_good = length != 0;
+        if (!is_good)
+            length = utf8_bad_run(line->text + at, line->n_bytes - at);
+        ok = is_good ? buffer_append(&out, line->text + at, length, err)
+                     : buffer_append(&out, "\xef\xbf\xbd", 3, err);
+    }
+    char *copy = ok ? arena_text(&line->arena, out.bytes, out.n_bytes, err) : NULL;
+    line->n_bytes = out.n_bytes;
+    buffer_free(&out);
+    line->text = copy;
+    line->result.flags |= DRAGOMAN_FLAG_MENDED;
+    return copy != NULL;
+}
+
+static bool check_utf8(const struct translator *translator, struct line *line, struct error *err)
+{
+    size_t bad_at;
+    if (utf8_valid(line->text, line->n_bytes, &bad_at))
+        return true;
+    if (translator->strict)
+        return error_set(err, ERROR_INPUT, "not UTF-8 at byte %zu", bad_at + 1);
+    return mend(line, err);
+}
+
+/* ---- parts ---------------------------------------------------------------------------------- */
+
+static bool encode_source(const struct translator *translator, const struct direction *direction,
+                          struct line *line, const struct span *span, struct token_ids *ids,
+                          struct tokenizer_report *report, struct error *err)
+{
+    const char *text = line->text + span->start;
+    ids->n_ids = 0;
+    if (translator->pieces)
+        return tokenizer_encode_pieces(translator->tokenizer, &direction->languages,
+                                       TOKENIZER_SOURCE, text, span->n_bytes, ids, report, err);
+    return tokenizer_encode(translator->tokenizer, &direction->languages, text, span->n_bytes, ids,
+                            report, err);
+}
+
+static bool add_part(struct line *line, const struct span *span, struct token_ids *ids,
+                     size_t *room, struct error *err)
+{
+    if (line->n_parts == *room) {
+        size_t more = *room == 0 ? 1 : 2 * *room;
+        if (!memory_resize(&line->parts, *room, more, sizeof line->parts[0], err))
+            return false;
+        *room = more;
+    }
+    line->parts[line->n_parts++] = (struct part){.line = line,
+                                                 .start = span->start,
+                                                 .n_bytes = span->n_bytes,
+                                                 .is_cut = span->cut,
+                                                 .ids = *ids};
+    *ids = (struct token_ids){0};
+    return true;
+}
+
+/* Cuts the white space off that a cut in the middle left at the inner ends. */
+static struct span first_half(const char *text, struct span span, size_t cut, struct span *rest)
+{
+    size_t end = cut, begin = cut;
+    while (end > 1 && text[span.start + end - 1] == ' ')
+        end--;
+    while (begin + 1 < span.n_bytes && text[span.start + begin] == ' ')
+        begin++;
+    *rest = (struct span){span.start + begin, span.n_bytes - begin, span.cut};
+    return (struct span){span.start, end, true};
+}
+
+#define MAX_HALVES 32
+
+/* Adds the parts of one sentence: one, or more if it has too many tokens. */
+static bool add_sentence(const struct translator *translator, const struct direction *direction,
+                         struct line *line, struct span sentence, size_t *room, struct error *err)
+{
+    struct span stack[MAX_HALVES]; /* what is left, the next on top; each is halved from the last */
+    size_t depth = 1;
+    stack[0] = sentence;
+    struct token_ids ids = {0};
+    bool ok = true;
+    while (ok && depth > 0) {
+        struct span span = stack[--depth];
+        struct tokenizer_report report = {0};
+        ok = encode_source(translator, direction, line, &span, &ids, &report, err);
+        size_t cut = ok && ids.n_ids > translator->max_source && line->target == NULL &&
+                             depth + 2 <= MAX_HALVES
+                         ? sentences_middle(line->text + span.start, span.n_bytes)
+                         : 0;
+        if (ok && cut != 0) {
+            struct span *rest = &stack[depth++];
+            struct span first = first_half(line->text, span, cut, rest);
+            stack[depth++] = first;
+        } else if (ok) {
+            if (report.n_unknown > 0)
+                line->result.flags |= DRAGOMAN_FLAG_UNKNOWN;
+            ok = add_part(line, &span, &ids, room, err);
+        }
+    }
+    token_ids_free(&ids);
+    return ok;
+}
+
+static bool make_parts(const struct translator *translator, const struct direction *direction,
+                       struct sentences *sentences, struct line *line, struct error *err)
+{
+    struct spans spans = {0};
+    size_t room = 0, n_cut = 0;
+    size_t most = line->target != NULL ? SIZE_MAX : LONGEST_CHARACTERS;
+    bool ok = sentences_split(sentences, line->text, line->n_bytes,
+                              translator->splits && line->target == NULL, most, &spans, err);
+    for (size_t i = 0; ok && i < spans.count; i++)
+        ok = add_sentence(translator, direction, line, spans.items[i], &room, err);
+    spans_free(&spans);
+    for (size_t i = 0; ok && i < line->n_parts; i++)
+        n_cut += line->parts[i].is_cut;
+    if (line->n_parts > n_cut + 1)
+        line->result.flags |= DRAGOMAN_FLAG_SPLIT;
+    if (n_cut == 0)
+        return ok;
+    line->result.flags |= DRAGOMAN_FLAG_CUT;
+    return ok && line_warn(line, err, "a sentence is too long: cut at %zu place%s, in parts of at "
+                                      "most %d characters and %u tokens",
+                           n_cut, n_cut == 1 ? "" : "s", LONGEST_CHARACTERS,
+                           translator->max_source);
+}
+
+/* ---- what is asked -------------------------------------------------------------------------- */
+
+/* The target tokens that a translation must hold. */
+static bool require(const struct translator *translator, const struct direction *direction,
+                    struct part *part, const char *text, size_t n_bytes, struct error *err)
+{
+    struct token_ids ids = {0};
+    struct tokenizer_report report = {0};
+    bool ok = translator_encode_target(translator, &direction->languages, text, n_bytes, false,
+                                       &ids, &report, err);
+    /* What the model cannot write cannot be asked for; it will be found missing. */
+    if (ok && ids.n_ids > 0 && ids.n_ids <= UINT8_MAX && report.n_unknown == 0 &&
+        part->n_required < SEARCH_MAX_REQUIRED) {
+        if (part->required == NULL)
+            part->required =
+                arena_new(&part->arena, SEARCH_MAX_REQUIRED, sizeof part->required[0], err);
+        uint32_t *copy = arena_new(&part->arena, ids.n_ids, sizeof *copy, err);
+        ok = copy != NULL && part->required != NULL;
+        if (ok) {
+            memcpy(copy, ids.ids, ids.n_ids * sizeof *copy);
+            part->required[part->n_required++] =
+                (struct phrase){.tokens = copy, .n_tokens = (uint32_t)ids.n_ids};
+        }
+    }
+    token_ids_free(&ids);
+    return ok;
+}
+
+bool translator_require_kept(const struct translator *translator,
+                             const struct direction *direction, struct part *part,
+                             struct error *err)
+{
+    for (uint32_t i = 0; i < part->n_kept; i++)
+        if (!part->kept[i].is_term && !require(translator, direction, part, part->kept[i].text,
+                                               part->kept[i].n_bytes, err))
+            return false;
+    return true;
+}
+
+static bool keep(struct part *part, struct kept_text kept, uint32_t *room, struct error *err)
+{
+    if (part->n_kept == *room) {
+        uint32_t more = 2 * *room + 4;
+        struct kept_text *items = arena_new(&part->arena, more, sizeof *items, err);
+        if (items == NULL)
+            return false;
+        if (part->n_kept > 0)
+            memcpy(items, part->kept, part->n_kept * sizeof *items);
+        part->kept = items;
+        *room = more;
+    }
+    part->kept[part->n_kept++] = kept;
+    return true;
+}
+
+/* Terms are required at once; protected parts only when they are found to be lost. */
+static bool find_kept(const struct translator *translator, const struct direction *direction,
+                      struct part *part, struct error *err)
+{
+    const char *text = part->line->text + part->start;
+    struct protect_span *spans = NULL;
+    struct term_match *matches = NULL;
+    size_t n_spans = 0, n_matches = 0;
+    uint32_t room = 0;
+    bool ok = true;
+    if (translator->terms != NULL)
+        ok = terms_find(translator->terms, text, part->n_bytes, &matches, &n_matches, err);
+    for (size_t i = 0; ok && i < n_matches; i++) {
+        struct kept_text kept = {matches[i].target, strlen(matches[i].target), true};
+        ok = keep(part, kept, &room, err) &&
+             require(translator, direction, part, kept.text, kept.n_bytes, err);
+    }
+    if (ok && translator->protect != NULL)
+        ok = protect_find(translator->protect, text, part->n_bytes, &spans, &n_spans, err);
+    for (size_t i = 0; ok && i < n_spans; i++)
+        ok = keep(part, (struct kept_text){text + spans[i].start, spans[i].n_bytes, false}, &room,
+                  err);
+    memory_free(spans);
+    memory_free(matches);
+    return ok;
+}
+
+/* The beginning that is asked for, or the whole translation to be scored. */
+static bool force(const struct translator *translator, const struct direction *direction,
+                  struct part *part, struct error *err)
+{
+    const struct line *line = part->line;
+    bool whole = line->target != NULL;
+    const char *text = whole ? line->target : line->prefix;
+    size_t n_bytes = whole ? line->n_target_bytes : line->n_prefix_bytes;
+    if (text == NULL || part != line->parts)
+        return true;
+    if (!translator_encode_target(translator, &direction->languages, text, n_bytes, whole,
+                                  &part->forced_ids, NULL, err))
+        return false;
+    part->forced = (struct phrase){.tokens = part->forced_ids.ids,
+                                   .n_tokens = (uint32_t)part->forced_ids.n_ids};
+    return true;
+}
+
+/* Nothing but language tags and </s>: what is written there is nothing to the model. */
+static bool is_void(const struct translator *translator, const struct part *part)
+{
+    for (size_t i = 0; i < part->ids.n_ids; i++)
+        if (!tokenizer_is_special(translator->tokenizer, TOKENIZER_SOURCE, part->ids.ids[i]) ||
+            part->ids.ids[i] == tokenizer_unknown(translator->tokenizer, TOKENIZER_SOURCE))
+            return false;
+    return true;
+}
+
+/* A part that is nothing but one protected text (a URL, an emoji) is its own translation. */
+static bool is_all_kept(const struct part *part)
+{
+    return part->n_kept == 1 && part->kept[0].n_bytes == part->n_bytes && !part->kept[0].is_term &&
+           part->line->target == NULL;
+}
+
+static bool copy_through(struct part *part, size_t n_bytes, struct error *err)
+{
+    part->outcomes = arena_new(&part->arena, 1, sizeof part->outcomes[0], err);
+    char *text = arena_text(&part->arena, part->line->text + part->start, n_bytes, err);
+    if (part->outcomes == NULL || text == NULL)
+        return false;
+    part->outcomes[0] = (struct outcome){.text = text, .n_bytes = n_bytes, .ended = true};
+    part->n_outcomes = 1;
+    return true;
+}
+
+static bool ask(const struct translator *translator, const struct direction *direction,
+                struct part *part, struct error *err)
+{
+    const struct settings *settings = &translator->settings;
+    if (is_void(translator, part))
+        return copy_through(part, 0, err);
+    if (!force(translator, direction, part, err) ||
+        !find_kept(translator, direction, part, err))
+        return false;
+    if (is_all_kept(part))
+        return copy_through(part, part->n_bytes, err);
+    part->no_repeat_ngram = settings->generation.no_repeat_ngram_size;
+    uint32_t n_forced = part->forced.n_tokens;
+    part->max_length = settings_max_length(settings, (uint32_t)part->ids.n_ids, n_forced);
+    if (part->line->target != NULL)
+        part->max_length = n_forced + (direction->generation.forced_bos != CONFIG_NONE);
+    return true;
+}
+
+bool translator_prepare(const struct translator *translator, const struct direction *direction,
+                        struct sentences *sentences, struct line *line, struct error *err)
+{
+    if (!check_utf8(translator, line, err) ||
+        !make_parts(translator, direction, sentences, line, err))
+        return false;
+    for (size_t i = 0; i < line->n_parts; i++)
+        if (!ask(translator, direction, &line->parts[i], err))
+            return false;
+    return true;
+}
+
+void translator_request(const struct translator *translator, const struct part *part,
+                        struct search_request *request)
+{
+    const struct line *line = part->line;
+    uint32_t min_length = translator->settings.generation.min_length;
+    *request = (struct search_request){
+        .source_length = (uint32_t)part->ids.n_ids,
+        .max_length = part->max_length,
+        .min_length = min_length < part->max_length ? min_length : part->max_length,
+        .no_repeat_ngram = part->no_repeat_ngram,
+        .forced = part->forced.n_tokens > 0 ? &part->forced : NULL,
+        .score_forced = line->target != NULL,
+        .required = part->required,
+        .n_required = part->n_required,
+        .shortlist = part->shortlist,
+        .n_shortlist = part->n_shortlist,
+        .stream = line->result.number << 20 | (uint64_t)(part - line->parts)};
+}
