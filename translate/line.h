@@ -45,7 +45,7 @@ struct outcome {
 
 struct part {
     struct line *line;
-    struct part *next; /* in the scheduler's queue */
+    struct part *next;     /* in the scheduler's queue */
     size_t start, n_bytes; /* of line->text */
     bool is_cut;           /* the sentence goes on in the next part */
     unsigned flags;        /* set of enum dragoman_flag */

@@ -51,11 +51,16 @@ static bool set_real(float *field, enum origin *origin, const char *name, double
 static enum search_compat compat_of(enum dragoman_compat compat, enum family family)
 {
     switch (compat) {
-    case DRAGOMAN_HF: return COMPAT_HF;
-    case DRAGOMAN_CT2: return COMPAT_CT2;
-    case DRAGOMAN_COMPAT_MARIAN: return COMPAT_MARIAN;
-    case DRAGOMAN_FAIRSEQ: return COMPAT_FAIRSEQ;
-    case DRAGOMAN_COMPAT_MODEL: break;
+    case DRAGOMAN_HF:
+        return COMPAT_HF;
+    case DRAGOMAN_CT2:
+        return COMPAT_CT2;
+    case DRAGOMAN_COMPAT_MARIAN:
+        return COMPAT_MARIAN;
+    case DRAGOMAN_FAIRSEQ:
+        return COMPAT_FAIRSEQ;
+    case DRAGOMAN_COMPAT_MODEL:
+        break;
     }
     return family == FAMILY_MARIAN_NATIVE ? COMPAT_MARIAN
            : family == FAMILY_CT2         ? COMPAT_CT2
@@ -116,8 +121,8 @@ bool settings_make(struct settings *settings, const struct config *config,
         settings->compat_origin = ORIGIN_OPTION;
     settings->loop_guard = options->loop_guard && settings->compat == COMPAT_HF;
     set_stop(settings, options->stop);
-    if (!set_number(&g->num_beams, &g->num_beams_origin, "beam", options->beam, 1,
-                    SEARCH_MAX_BEAMS, err) ||
+    if (!set_number(&g->num_beams, &g->num_beams_origin, "beam", options->beam, 1, SEARCH_MAX_BEAMS,
+                    err) ||
         !set_number(&settings->n_best, &settings->n_best_origin, "n-best", options->n_best, 1,
                     SEARCH_MAX_BEAMS, err) ||
         !set_lengths(settings, options, err) ||
@@ -177,11 +182,16 @@ uint32_t settings_max_length(const struct settings *settings, uint32_t source_le
 static const char *origin_name(enum origin origin)
 {
     switch (origin) {
-    case ORIGIN_CONFIG: return "config.json";
-    case ORIGIN_GENERATION_CONFIG: return "generation_config.json";
-    case ORIGIN_MODEL: return "model";
-    case ORIGIN_OPTION: return "option";
-    case ORIGIN_DEFAULT: break;
+    case ORIGIN_CONFIG:
+        return "config.json";
+    case ORIGIN_GENERATION_CONFIG:
+        return "generation_config.json";
+    case ORIGIN_MODEL:
+        return "model";
+    case ORIGIN_OPTION:
+        return "option";
+    case ORIGIN_DEFAULT:
+        break;
     }
     return "default";
 }
@@ -213,18 +223,30 @@ static void put_list(struct dragoman_setting *out, const uint32_t *ids, uint32_t
     size_t used = 0;
     put_text(out, count == 0 ? "none" : "", origin);
     for (uint32_t i = 0; i < count && used + 16 < sizeof out->value; i++) {
-        int n = snprintf(out->value + used, sizeof out->value - used, i == 0 ? "%u" : " %u", ids[i]);
+        int n =
+            snprintf(out->value + used, sizeof out->value - used, i == 0 ? "%u" : " %u", ids[i]);
         used += n > 0 ? (size_t)n : 0;
     }
 }
 
 bool settings_describe(const struct settings *settings, size_t index, struct dragoman_setting *out)
 {
-    static const char *const names[] = {
-        "compat",         "num_beams",      "n_best",         "max_length",
-        "min_length",     "max_length_ratio", "length_penalty", "early_stopping",
-        "no_repeat_ngram_size", "repetition_penalty", "renormalize_logits", "banned_tokens",
-        "eos_token_id",   "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id"};
+    static const char *const names[] = {"compat",
+                                        "num_beams",
+                                        "n_best",
+                                        "max_length",
+                                        "min_length",
+                                        "max_length_ratio",
+                                        "length_penalty",
+                                        "early_stopping",
+                                        "no_repeat_ngram_size",
+                                        "repetition_penalty",
+                                        "renormalize_logits",
+                                        "banned_tokens",
+                                        "eos_token_id",
+                                        "decoder_start_token_id",
+                                        "forced_bos_token_id",
+                                        "forced_eos_token_id"};
     static const char *const compats[] = {"hf", "ct2", "marian", "fairseq"};
     static const char *const stops[] = {"finished", "heuristic", "limit", "exhaustive"};
     const struct generation *g = &settings->generation;
@@ -232,26 +254,57 @@ bool settings_describe(const struct settings *settings, size_t index, struct dra
         return false;
     snprintf(out->name, sizeof out->name, "%s", names[index]);
     switch (index) {
-    case 0: put_text(out, compats[settings->compat], settings->compat_origin); break;
-    case 1: put_number(out, g->num_beams, g->num_beams_origin); break;
-    case 2: put_number(out, settings->n_best, settings->n_best_origin); break;
-    case 3: put_number(out, g->max_length, g->max_length_origin); break;
-    case 4: put_number(out, g->min_length, g->min_length_origin); break;
+    case 0:
+        put_text(out, compats[settings->compat], settings->compat_origin);
+        break;
+    case 1:
+        put_number(out, g->num_beams, g->num_beams_origin);
+        break;
+    case 2:
+        put_number(out, settings->n_best, settings->n_best_origin);
+        break;
+    case 3:
+        put_number(out, g->max_length, g->max_length_origin);
+        break;
+    case 4:
+        put_number(out, g->min_length, g->min_length_origin);
+        break;
     case 5:
-        put_real(out, settings->max_length_ratio > 0 ? settings->max_length_ratio
-                                                     : (double)g->max_length_factor,
+        put_real(out,
+                 settings->max_length_ratio > 0 ? settings->max_length_ratio
+                                                : (double)g->max_length_factor,
                  settings->max_length_ratio > 0 ? settings->ratio_origin : g->max_length_origin);
         break;
-    case 6: put_real(out, (double)g->length_penalty, g->length_penalty_origin); break;
-    case 7: put_text(out, stops[g->stop], g->stop_origin); break;
-    case 8: put_number(out, g->no_repeat_ngram_size, g->no_repeat_ngram_size_origin); break;
-    case 9: put_real(out, (double)g->repetition_penalty, g->repetition_penalty_origin); break;
-    case 10: put_text(out, g->renormalize ? "true" : "false", g->renormalize_origin); break;
-    case 11: put_list(out, g->banned, g->n_banned, g->banned_origin); break;
-    case 12: put_list(out, g->eos, g->n_eos, g->eos_origin); break;
-    case 13: put_number(out, g->start, g->start_origin); break;
-    case 14: put_number(out, g->forced_bos, g->forced_bos_origin); break;
-    default: put_number(out, g->forced_eos, g->forced_eos_origin); break;
+    case 6:
+        put_real(out, (double)g->length_penalty, g->length_penalty_origin);
+        break;
+    case 7:
+        put_text(out, stops[g->stop], g->stop_origin);
+        break;
+    case 8:
+        put_number(out, g->no_repeat_ngram_size, g->no_repeat_ngram_size_origin);
+        break;
+    case 9:
+        put_real(out, (double)g->repetition_penalty, g->repetition_penalty_origin);
+        break;
+    case 10:
+        put_text(out, g->renormalize ? "true" : "false", g->renormalize_origin);
+        break;
+    case 11:
+        put_list(out, g->banned, g->n_banned, g->banned_origin);
+        break;
+    case 12:
+        put_list(out, g->eos, g->n_eos, g->eos_origin);
+        break;
+    case 13:
+        put_number(out, g->start, g->start_origin);
+        break;
+    case 14:
+        put_number(out, g->forced_bos, g->forced_bos_origin);
+        break;
+    default:
+        put_number(out, g->forced_eos, g->forced_eos_origin);
+        break;
     }
     return true;
 }

@@ -19,13 +19,20 @@
 static enum tokenizer_family tokenizer_family_of(enum family family)
 {
     switch (family) {
-    case FAMILY_MARIAN: return TOKENIZER_MARIAN;
-    case FAMILY_M2M100: return TOKENIZER_M2M100;
-    case FAMILY_NLLB: return TOKENIZER_NLLB;
-    case FAMILY_MBART: return TOKENIZER_MBART;
-    case FAMILY_T5: return TOKENIZER_T5;
-    case FAMILY_MARIAN_NATIVE: return TOKENIZER_MARIAN_NATIVE;
-    case FAMILY_CT2: break;
+    case FAMILY_MARIAN:
+        return TOKENIZER_MARIAN;
+    case FAMILY_M2M100:
+        return TOKENIZER_M2M100;
+    case FAMILY_NLLB:
+        return TOKENIZER_NLLB;
+    case FAMILY_MBART:
+        return TOKENIZER_MBART;
+    case FAMILY_T5:
+        return TOKENIZER_T5;
+    case FAMILY_MARIAN_NATIVE:
+        return TOKENIZER_MARIAN_NATIVE;
+    case FAMILY_CT2:
+        break;
     }
     return TOKENIZER_CT2;
 }
@@ -74,9 +81,8 @@ static bool open_tokenizer(struct translator *translator, const char *path, stru
 static bool forbid(struct translator *translator, const char *text, size_t n_bytes,
                    struct error *err)
 {
-    struct tokenizer_direction none = {.source_tag = TOKENIZER_NO_ID,
-                                       .forced_first = TOKENIZER_NO_ID,
-                                       .start = TOKENIZER_NO_ID};
+    struct tokenizer_direction none = {
+        .source_tag = TOKENIZER_NO_ID, .forced_first = TOKENIZER_NO_ID, .start = TOKENIZER_NO_ID};
     struct token_ids ids = {0};
     struct phrase phrase = {0};
     bool ok = translator_encode_target(translator, &none, text, n_bytes, false, &ids, NULL, err);
@@ -98,19 +104,20 @@ static bool forbid(struct translator *translator, const char *text, size_t n_byt
 /* One word or phrase a line; blank lines and lines that begin with '#' are skipped. */
 static bool open_forbidden(struct translator *translator, const char *path, struct error *err)
 {
-    struct buffer text = {0};
-    bool ok = file_read_all(path, FORBID_MAX_BYTES, &text, err);
-    for (size_t start = 0; ok && start < text.n_bytes;) {
-        const char *line = text.bytes + start;
-        const char *newline = memchr(line, '\n', text.n_bytes - start);
-        size_t n = newline != NULL ? (size_t)(newline - line) : text.n_bytes - start;
+    size_t n_bytes = 0;
+    char *text = file_load(NULL, path, FORBID_MAX_BYTES, &n_bytes, err);
+    bool ok = text != NULL;
+    for (size_t start = 0; ok && start < n_bytes;) {
+        const char *line = text + start;
+        const char *newline = memchr(line, '\n', n_bytes - start);
+        size_t n = newline != NULL ? (size_t)(newline - line) : n_bytes - start;
         start += n + 1;
         if (n > 0 && line[n - 1] == '\r')
             n--;
         if (n > 0 && line[0] != '#')
             ok = forbid(translator, line, n, err);
     }
-    buffer_free(&text);
+    memory_free(text);
     return ok;
 }
 

@@ -61,9 +61,8 @@ bool translator_prepare(const struct translator *translator, const struct direct
                         struct sentences *sentences, struct line *line, struct error *err);
 
 /* Adds the protected texts of a part to what its translation must hold. */
-bool translator_require_kept(const struct translator *translator,
-                             const struct direction *direction, struct part *part,
-                             struct error *err);
+bool translator_require_kept(const struct translator *translator, const struct direction *direction,
+                             struct part *part, struct error *err);
 
 /* What the search is asked for a part. */
 void translator_request(const struct translator *translator, const struct part *part,

@@ -137,10 +137,11 @@ static bool make_parts(const struct translator *translator, const struct directi
     if (n_cut == 0)
         return ok;
     line->result.flags |= DRAGOMAN_FLAG_CUT;
-    return ok && line_warn(line, err, "a sentence is too long: cut at %zu place%s, in parts of at "
-                                      "most %d characters and %u tokens",
-                           n_cut, n_cut == 1 ? "" : "s", LONGEST_CHARACTERS,
-                           translator->max_source);
+    return ok &&
+           line_warn(line, err,
+                     "a sentence is too long: cut at %zu place%s, in parts of at "
+                     "most %d characters and %u tokens",
+                     n_cut, n_cut == 1 ? "" : "s", LONGEST_CHARACTERS, translator->max_source);
 }
 
 /* ---- what is asked -------------------------------------------------------------------------- */
@@ -171,13 +172,12 @@ static bool require(const struct translator *translator, const struct direction 
     return ok;
 }
 
-bool translator_require_kept(const struct translator *translator,
-                             const struct direction *direction, struct part *part,
-                             struct error *err)
+bool translator_require_kept(const struct translator *translator, const struct direction *direction,
+                             struct part *part, struct error *err)
 {
     for (uint32_t i = 0; i < part->n_kept; i++)
-        if (!part->kept[i].is_term && !require(translator, direction, part, part->kept[i].text,
-                                               part->kept[i].n_bytes, err))
+        if (!part->kept[i].is_term &&
+            !require(translator, direction, part, part->kept[i].text, part->kept[i].n_bytes, err))
             return false;
     return true;
 }
@@ -277,8 +277,7 @@ static bool ask(const struct translator *translator, const struct direction *dir
     const struct settings *settings = &translator->settings;
     if (is_void(translator, part))
         return copy_through(part, 0, err);
-    if (!force(translator, direction, part, err) ||
-        !find_kept(translator, direction, part, err))
+    if (!force(translator, direction, part, err) || !find_kept(translator, direction, part, err))
         return false;
     if (is_all_kept(part))
         return copy_through(part, part->n_bytes, err);

@@ -1,0 +1,351 @@
+#include "translate/scheduler.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Hypotheses a worker advances at once: enough that each weight read from memory is used often. */
+#define USUAL_ROWS 128
+
+/* Lines and bytes of a stream that may be under way, so that memory does not grow with the input. A
+ * single line may be longer. */
+#define LINES_A_WORKER 512
+#define MAX_STREAM_BYTES ((size_t)16 << 20)
+
+/* ---- queues --------------------------------------------------------------------------------- */
+
+void scheduler_push_line(struct scheduler *scheduler, struct line *line, bool in_front)
+{
+    line->queue = NULL;
+    if (scheduler->first_line == NULL) {
+        scheduler->first_line = scheduler->last_line = line;
+    } else if (in_front) {
+        line->queue = scheduler->first_line;
+        scheduler->first_line = line;
+    } else {
+        scheduler->last_line->queue = line;
+        scheduler->last_line = line;
+    }
+    scheduler->n_lines++;
+}
+
+struct line *scheduler_pop_line(struct scheduler *scheduler)
+{
+    struct line *line = scheduler->first_line;
+    scheduler->first_line = line->queue;
+    scheduler->n_lines--;
+    return line;
+}
+
+void scheduler_push_part(struct scheduler *scheduler, struct part *part, bool in_front)
+{
+    part->next = NULL;
+    if (scheduler->first_part == NULL) {
+        scheduler->first_part = scheduler->last_part = part;
+    } else if (in_front) {
+        part->next = scheduler->first_part;
+        scheduler->first_part = part;
+    } else {
+        scheduler->last_part->next = part;
+        scheduler->last_part = part;
+    }
+    scheduler->n_parts++;
+}
+
+struct part *scheduler_pop_part(struct scheduler *scheduler)
+{
+    struct part *part = scheduler->first_part;
+    scheduler->first_part = part->next;
+    scheduler->n_parts--;
+    return part;
+}
+
+static void count_line(struct dragoman_statistics *statistics, const struct line *line)
+{
+    unsigned flags = line->result.flags;
+    statistics->lines++;
+    statistics->sentences += line->n_parts;
+    statistics->cut += (flags & DRAGOMAN_FLAG_CUT) != 0;
+    statistics->limit += (flags & DRAGOMAN_FLAG_LIMIT) != 0;
+    statistics->loop += (flags & DRAGOMAN_FLAG_LOOP) != 0;
+    statistics->lost += (flags & DRAGOMAN_FLAG_LOST) != 0;
+    statistics->mended += (flags & DRAGOMAN_FLAG_MENDED) != 0;
+    for (size_t i = 0; i < line->n_parts; i++)
+        statistics->source_tokens += line->parts[i].ids.n_ids;
+    statistics->target_tokens += line->result.hypotheses[0].length;
+}
+
+void scheduler_settle(struct scheduler *scheduler, struct line *line)
+{
+    struct stream *stream = line->stream;
+    if (!line->is_failed)
+        count_line(&scheduler->statistics, line);
+    line->is_settled = true;
+    stream->n_open--;
+    pthread_cond_broadcast(&stream->changed);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+bool scheduler_new(struct scheduler **out, struct translator *const *translators, size_t n_stages,
+                   unsigned n_threads, uint32_t max_rows, struct error *err)
+{
+    struct scheduler *scheduler = memory_new(1, sizeof *scheduler, err);
+    if (scheduler == NULL)
+        return false;
+    scheduler->translators = translators;
+    scheduler->n_stages = n_stages;
+    scheduler->n_workers = n_threads;
+    scheduler->max_rows = max_rows != 0 ? max_rows : USUAL_ROWS;
+    pthread_mutex_init(&scheduler->mutex, NULL);
+    pthread_cond_init(&scheduler->work, NULL);
+    scheduler->workers = memory_new(n_threads, sizeof scheduler->workers[0], err);
+    if (scheduler->workers == NULL) {
+        scheduler_free(scheduler);
+        return false;
+    }
+    *out = scheduler;
+    return true;
+}
+
+bool scheduler_start(struct scheduler *scheduler, struct error *err)
+{
+    struct error fault = {0};
+    pthread_mutex_lock(&scheduler->mutex);
+    if (scheduler->n_started == 0) {
+        for (unsigned i = 0; i < scheduler->n_workers; i++) {
+            struct worker *worker = &scheduler->workers[i];
+            worker->scheduler = scheduler;
+            worker->index = i;
+            if (!thread_start(&worker->thread, worker_run, worker, &fault))
+                break;
+            scheduler->n_started++;
+        }
+        if (scheduler->n_started > 0 && scheduler->n_started < scheduler->n_workers) {
+            snprintf(scheduler->warning, sizeof scheduler->warning,
+                     "only %u of %u threads could be started", scheduler->n_started,
+                     scheduler->n_workers);
+            scheduler->n_workers = scheduler->n_started;
+        }
+        scheduler->statistics.threads = scheduler->n_started;
+    }
+    bool ok = scheduler->n_started > 0;
+    pthread_mutex_unlock(&scheduler->mutex);
+    return ok || error_set(err, fault.code, "%s", fault.text);
+}
+
+void scheduler_free(struct scheduler *scheduler)
+{
+    if (scheduler == NULL)
+        return;
+    pthread_mutex_lock(&scheduler->mutex);
+    scheduler->is_stopping = true;
+    pthread_cond_broadcast(&scheduler->work);
+    pthread_mutex_unlock(&scheduler->mutex);
+    for (unsigned i = 0; i < scheduler->n_started; i++)
+        pthread_join(scheduler->workers[i].thread, NULL);
+    engine_close(&scheduler->solo);
+    team_free(scheduler->team);
+    arena_free(&scheduler->arena);
+    memory_free(scheduler->workers);
+    pthread_cond_destroy(&scheduler->work);
+    pthread_mutex_destroy(&scheduler->mutex);
+    memory_free(scheduler);
+}
+
+/* ---- streams -------------------------------------------------------------------------------- */
+
+static bool same_code(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static char *copy_code(struct arena *arena, const char *code, bool *ok, struct error *err)
+{
+    char *copy = code != NULL && *ok ? arena_text(arena, code, strlen(code), err) : NULL;
+    *ok = *ok && (code == NULL || copy != NULL);
+    return copy;
+}
+
+static const struct course *find_course(struct scheduler *scheduler, const char *from,
+                                        const char *to, struct error *err)
+{
+    size_t n = scheduler->n_stages;
+    for (struct course *course = scheduler->courses; course != NULL; course = course->next)
+        if (same_code(course->from, from) && same_code(course->to, to))
+            return course;
+    struct course *course = arena_new(&scheduler->arena, 1, sizeof *course, err);
+    bool ok = course != NULL;
+    /* A chain's ends are what the user names; what goes between is the models' business. */
+    for (size_t i = 0; ok && i < n; i++)
+        ok = translator_direct(scheduler->translators[i], i == 0 ? from : NULL,
+                               i + 1 == n ? to : NULL, &course->directions[i], err);
+    if (ok) {
+        course->from = copy_code(&scheduler->arena, from, &ok, err);
+        course->to = copy_code(&scheduler->arena, to, &ok, err);
+    }
+    if (!ok)
+        return NULL;
+    course->next = scheduler->courses;
+    scheduler->courses = course;
+    return course;
+}
+
+const struct course *scheduler_course(struct scheduler *scheduler, const char *from, const char *to,
+                                      struct error *err)
+{
+    pthread_mutex_lock(&scheduler->mutex);
+    const struct course *course = find_course(scheduler, from, to, err);
+    pthread_mutex_unlock(&scheduler->mutex);
+    return course;
+}
+
+bool stream_new(struct scheduler *scheduler, const char *from, const char *to, struct stream **out,
+                struct error *err)
+{
+    const struct course *course = scheduler_course(scheduler, from, to, err);
+    if (course == NULL || !scheduler_start(scheduler, err))
+        return false;
+    struct stream *stream = memory_new(1, sizeof *stream, err);
+    if (stream == NULL)
+        return false;
+    stream->scheduler = scheduler;
+    stream->course = course;
+    pthread_cond_init(&stream->changed, NULL);
+    *out = stream;
+    return true;
+}
+
+void stream_free(struct stream *stream)
+{
+    if (stream == NULL)
+        return;
+    struct scheduler *scheduler = stream->scheduler;
+    stream_cancel(stream);
+    pthread_mutex_lock(&scheduler->mutex);
+    while (stream->n_open > 0)
+        pthread_cond_wait(&stream->changed, &scheduler->mutex);
+    pthread_mutex_unlock(&scheduler->mutex);
+    for (struct line *line = stream->first, *next; line != NULL; line = next) {
+        next = line->next;
+        line_free(line);
+    }
+    pthread_cond_destroy(&stream->changed);
+    memory_free(stream);
+}
+
+void stream_cancel(struct stream *stream)
+{
+    struct scheduler *scheduler = stream->scheduler;
+    pthread_mutex_lock(&scheduler->mutex);
+    atomic_store(&stream->is_cancelled, true);
+    pthread_cond_broadcast(&stream->changed);
+    pthread_cond_broadcast(&scheduler->work);
+    pthread_mutex_unlock(&scheduler->mutex);
+}
+
+void stream_finish(struct stream *stream)
+{
+    pthread_mutex_lock(&stream->scheduler->mutex);
+    stream->is_finished = true;
+    pthread_cond_broadcast(&stream->changed);
+    pthread_mutex_unlock(&stream->scheduler->mutex);
+}
+
+/* A copy of what is put. */
+static struct line *make_line(const struct dragoman_line *from, struct error *err)
+{
+    struct line *line = memory_new(1, sizeof *line, err);
+    if (line == NULL)
+        return NULL;
+    line->n_bytes = line->n_put_bytes = from->n_bytes;
+    line->text = arena_text(&line->arena, from->text, from->n_bytes, err);
+    bool ok = line->text != NULL;
+    if (ok && from->prefix != NULL) {
+        line->n_prefix_bytes = from->n_prefix_bytes;
+        line->prefix = arena_text(&line->arena, from->prefix, from->n_prefix_bytes, err);
+        ok = line->prefix != NULL;
+    }
+    if (ok && from->target != NULL) {
+        line->n_target_bytes = from->n_target_bytes;
+        line->target = arena_text(&line->arena, from->target, from->n_target_bytes, err);
+        ok = line->target != NULL;
+    }
+    if (ok)
+        return line;
+    line_free(line);
+    return NULL;
+}
+
+static bool is_full(const struct stream *stream)
+{
+    size_t max_lines = (size_t)LINES_A_WORKER * stream->scheduler->n_workers;
+    return stream->n_lines >= max_lines ||
+           (stream->n_lines > 0 && stream->n_bytes >= MAX_STREAM_BYTES);
+}
+
+bool stream_put(struct stream *stream, const struct dragoman_line *text, struct error *err)
+{
+    struct scheduler *scheduler = stream->scheduler;
+    struct line *line = make_line(text, err);
+    if (line == NULL)
+        return false;
+    pthread_mutex_lock(&scheduler->mutex);
+    while (is_full(stream) && !atomic_load(&stream->is_cancelled))
+        pthread_cond_wait(&stream->changed, &scheduler->mutex);
+    bool ok = !atomic_load(&stream->is_cancelled);
+    if (ok) {
+        line->stream = stream;
+        line->result.number = text->number != 0 ? text->number : stream->n_put + 1;
+        stream->n_put++;
+        if (stream->first == NULL)
+            stream->first = line;
+        else
+            stream->last->next = line;
+        stream->last = line;
+        stream->n_lines++;
+        stream->n_open++;
+        stream->n_bytes += line->n_put_bytes;
+        scheduler_push_line(scheduler, line, false);
+        pthread_cond_signal(&scheduler->work);
+    }
+    pthread_mutex_unlock(&scheduler->mutex);
+    if (ok)
+        return true;
+    line_free(line);
+    return error_set(err, ERROR_INTERRUPTED, "interrupted");
+}
+
+bool stream_take(struct stream *stream, bool wait, struct line **out, struct error *err)
+{
+    struct scheduler *scheduler = stream->scheduler;
+    struct line *line = NULL;
+    bool ok = true;
+    *out = NULL;
+    pthread_mutex_lock(&scheduler->mutex);
+    while (wait && !atomic_load(&stream->is_cancelled) &&
+           (stream->first == NULL ? !stream->is_finished : !stream->first->is_settled))
+        pthread_cond_wait(&stream->changed, &scheduler->mutex);
+    line = stream->first;
+    if (line == NULL || !line->is_settled) {
+        ok =
+            !atomic_load(&stream->is_cancelled) || error_set(err, ERROR_INTERRUPTED, "interrupted");
+    } else if (line->is_failed) { /* it stays where it is: nothing comes after it */
+        ok = error_set(err, line->error.code, "%s", line->error.text);
+    } else {
+        stream->first = line->next;
+        stream->n_lines--;
+        stream->n_bytes -= line->n_put_bytes;
+        pthread_cond_broadcast(&stream->changed);
+        *out = line;
+    }
+    pthread_mutex_unlock(&scheduler->mutex);
+    return ok;
+}
+
+bool stream_at_end(struct stream *stream)
+{
+    pthread_mutex_lock(&stream->scheduler->mutex);
+    bool at_end = stream->is_finished && stream->first == NULL;
+    pthread_mutex_unlock(&stream->scheduler->mutex);
+    return at_end;
+}
