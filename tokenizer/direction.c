@@ -39,7 +39,7 @@ static bool find_source(const struct tokenizer *tokenizer, const char *wanted,
     if (language == NULL)
         return false;
     snprintf(direction->source, sizeof direction->source, "%s", language->code);
-    direction->source_tag = language->id;
+    direction->source_tag = language->source_id;
     return true;
 }
 
@@ -57,7 +57,7 @@ static bool find_target(const struct tokenizer *tokenizer, const char *wanted,
         return false;
     snprintf(direction->target, sizeof direction->target, "%s", language->code);
     if (tokenizer->tag_place == TAG_TARGET)
-        direction->source_tag = language->id;
+        direction->source_tag = language->source_id;
     if (tokenizer->forces_target)
         direction->forced_first = language->id;
     if (tokenizer->starts_with_target)

@@ -134,7 +134,11 @@ static bool encode_text(struct encoding *encoding, const char *text, size_t n_by
                         struct error *err)
 {
     const struct splitter *splitter = encoding->tokenizer->splitter[encoding->side];
-    if (splitter == NULL || splitter->library == NULL)
+    if (splitter == NULL)
+        return n_bytes == 0 ||
+               error_set(err, ERROR_USAGE,
+                         "this model has no SentencePiece model to take text apart: give pieces");
+    if (splitter->library == NULL)
         return error_set(err, ERROR_INTERNAL, "the tokenizer was not opened to encode this side");
     encoding->inside_word = false;
     while (n_bytes > 0) {
@@ -215,7 +219,7 @@ bool tokenizer_encode(const struct tokenizer *tokenizer,
     ok = ok && encode_text(&encoding, direction->prompt, strlen(direction->prompt), err);
     encoding.trusted = false;
     ok = ok && encode_text(&encoding, text, n_bytes, err) &&
-         append_if(ids, true, tokenizer->side[TOKENIZER_SOURCE]->end, err) &&
+         append_if(ids, !tokenizer->omits_end, tokenizer->side[TOKENIZER_SOURCE]->end, err) &&
          append_if(ids, place == TAG_LAST, tag, err);
     buffer_free(&valid);
     return ok;
@@ -286,5 +290,6 @@ bool tokenizer_encode_pieces(const struct tokenizer *tokenizer,
     }
     if (last && tagged)
         return true;
-    return append_if(ids, !whole, vocabulary->end, err) && append_if(ids, last, tag, err);
+    return append_if(ids, !whole && !(source && tokenizer->omits_end), vocabulary->end, err) &&
+           append_if(ids, last, tag, err);
 }

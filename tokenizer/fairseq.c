@@ -55,8 +55,7 @@ static bool read_pieces(struct opening *opening)
     return true;
 }
 
-/* "eng_Latn", "en_XX" */
-static bool is_language(const char *text)
+bool language_is_tag(const char *text)
 {
     size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz");
     if (n < 2 || n > 3 || text[n] != '_' || !isupper((unsigned char)text[n + 1]))
@@ -71,7 +70,7 @@ static bool take_added(struct opening *opening, uint32_t id, const char *text)
         return true;
     if (!opening_put(opening, 0, "tokenizer_config.json", id, text, strlen(text), PIECE_CONTROL))
         return false;
-    return !is_language(text) || opening_add_language(opening, text, strlen(text), id);
+    return !language_is_tag(text) || opening_add_language(opening, text, strlen(text), id);
 }
 
 /* Languages and <mask> as the table says, for checkpoints that do not. */

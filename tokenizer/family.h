@@ -28,8 +28,9 @@ struct splitter {
 };
 
 struct language {
-    const char *code; /* in the arena */
-    uint32_t id;      /* its token, or TOKENIZER_NO_ID */
+    const char *code;   /* in the arena */
+    uint32_t id;        /* its token on the target side, or TOKENIZER_NO_ID */
+    uint32_t source_id; /* and on the source side: the same but for two lists of CTranslate2 */
 };
 
 enum tag_place {
@@ -51,13 +52,17 @@ struct tokenizer {
     bool finds_unknown;           /* the text of an unknown piece is looked up in the vocabulary */
     bool cleans_up;               /* " ." becomes "." and the like (clean_up_tokenization_spaces) */
     enum tag_place tag_place;
-    bool forces_target; /* the decoder's first token is the target language's */
-    bool starts_with_target;
+    bool forces_target;         /* the decoder's first token is the target language's */
+    bool starts_with_target;    /* the decoder's input begins with the target language's */
+    bool omits_end;             /* no </s> after the pieces of a source */
     struct language *languages; /* [n_languages] in the arena */
     size_t n_languages, languages_capacity;
     char default_source[TOKENIZER_CODE_BYTES], default_target[TOKENIZER_CODE_BYTES];
     enum { PROMPT_NONE, PROMPT_SENTENCE, PROMPT_TAG } prompt; /* T5's, MADLAD's */
 };
+
+/* Of a vocabulary file: more than any has. */
+#define VOCABULARY_MAX_BYTES ((size_t)64 << 20)
 
 /* While a tokenizer is being opened. */
 struct opening {
@@ -94,10 +99,10 @@ bool opening_read_vocab_json(struct opening *opening, size_t index, const char *
 bool opening_put(struct opening *opening, size_t index, const char *file, uint32_t id,
                  const char *text, size_t n_bytes, enum piece_kind kind);
 
-/* Builds the vocabulary's table: no piece twice, no holes unless allowed, no more than `rows` ids
- * (0: any number). */
+/* Builds the vocabulary's table: no more than `rows` ids (0: any number) and, unless `lenient`, no
+ * piece twice and no holes. */
 bool opening_finish(struct opening *opening, size_t index, const char *file, uint32_t rows,
-                    bool holes_allowed);
+                    bool lenient);
 
 /* Copies kinds (control, byte, ...) from a model to the vocabulary's pieces of the same text. */
 void opening_copy_kinds(struct opening *opening, size_t vocabulary, const struct spm *spm);
@@ -118,6 +123,14 @@ void opening_default_languages(struct opening *opening, const char *source_key,
 bool opening_link_by_text(struct opening *opening, enum tokenizer_side side);
 
 bool opening_add_language(struct opening *opening, const char *code, size_t n_bytes, uint32_t id);
+
+/* Takes pieces ">>xx<<" of the source vocabulary for the languages of Marian, "<2xx>" for those of
+ * MADLAD, and marks them as tags. */
+bool opening_find_marian_languages(struct opening *opening);
+bool opening_find_t5_languages(struct opening *opening);
+
+/* "eng_Latn", "en_XX": a language token of NLLB or mBART. */
+bool language_is_tag(const char *text);
 
 /* Members of tokenizer_config.json (then special_tokens_map.json): a token's text, whether given as
  * a string or as an object with "content"; a string; a flag. */

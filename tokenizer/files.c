@@ -7,9 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Of a vocabulary file: as reliability of loading promises, and more than any has. */
-#define VOCABULARY_MAX_BYTES ((size_t)64 << 20)
-
 /* ---- SentencePiece models ----------------------------------------------------------------------
  */
 
@@ -65,7 +62,7 @@ bool opening_put(struct opening *opening, size_t index, const char *file, uint32
 }
 
 bool opening_finish(struct opening *opening, size_t index, const char *file, uint32_t rows,
-                    bool holes_allowed)
+                    bool lenient)
 {
     struct pieces *pieces = &opening->tokenizer->vocabularies[index].pieces;
     uint32_t twice = PIECES_NONE, hole = pieces_hole(pieces);
@@ -73,13 +70,13 @@ bool opening_finish(struct opening *opening, size_t index, const char *file, uin
     size_t n_bytes;
     if (pieces->count == 0)
         return error_set(opening->err, ERROR_MODEL, "%s: no pieces", file);
-    if (!holes_allowed && hole != PIECES_NONE)
+    if (!lenient && hole != PIECES_NONE)
         return error_set(opening->err, ERROR_MODEL, "%s: no piece has id %u", file, hole);
     if (rows != 0 && pieces->count > rows)
         return error_set(opening->err, ERROR_MODEL,
                          "%s: it has ids up to %u, the model's embeddings have %u rows", file,
                          pieces->count - 1, rows);
-    if (pieces_finish(pieces, &twice, opening->err))
+    if (pieces_finish(pieces, lenient ? NULL : &twice, opening->err))
         return true;
     if (twice == PIECES_NONE)
         return false;
@@ -208,7 +205,8 @@ bool opening_add_language(struct opening *opening, const char *code, size_t n_by
     char *copy = arena_text(&tokenizer->arena, code, n_bytes, opening->err);
     if (copy == NULL)
         return false;
-    tokenizer->languages[tokenizer->n_languages++] = (struct language){.code = copy, .id = id};
+    tokenizer->languages[tokenizer->n_languages++] =
+        (struct language){.code = copy, .id = id, .source_id = id};
     return true;
 }
 

@@ -14,7 +14,7 @@ static bool read_vocabulary(struct opening *opening, size_t index, const char *f
 }
 
 /* The languages of a multilingual model are pieces ">>xx<<". */
-static bool find_languages(struct opening *opening)
+bool opening_find_marian_languages(struct opening *opening)
 {
     struct pieces *pieces = &opening->tokenizer->side[TOKENIZER_SOURCE]->pieces;
     for (uint32_t id = 0; id < pieces->count; id++) {
@@ -42,7 +42,7 @@ bool marian_open(struct opening *opening)
     tokenizer->side[TOKENIZER_TARGET] = &tokenizer->vocabularies[separate ? 1 : 0];
     tokenizer->finds_unknown = true;
     tokenizer->tag_place = TAG_TARGET;
-    if (!find_languages(opening))
+    if (!opening_find_marian_languages(opening))
         return false;
     if (options->pieces_only)
         return true;

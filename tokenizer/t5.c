@@ -39,9 +39,10 @@ static bool add_extra_ids(struct opening *opening)
 }
 
 /* MADLAD's languages are pieces "<2xx>". */
-static bool find_languages(struct opening *opening)
+bool opening_find_t5_languages(struct opening *opening)
 {
-    struct pieces *pieces = &opening->tokenizer->vocabularies[0].pieces;
+    struct tokenizer *tokenizer = opening->tokenizer;
+    struct pieces *pieces = &tokenizer->side[TOKENIZER_SOURCE]->pieces;
     for (uint32_t id = 0; id < pieces->count; id++) {
         size_t n_bytes;
         const char *text = pieces_text(pieces, id, &n_bytes);
@@ -51,6 +52,7 @@ static bool find_languages(struct opening *opening)
             return false;
         pieces->items[id].kind = PIECE_TAG;
     }
+    tokenizer->prompt = tokenizer->n_languages > 0 ? PROMPT_TAG : PROMPT_SENTENCE;
     return true;
 }
 
@@ -76,13 +78,12 @@ bool t5_open(struct opening *opening)
     if (!opening_added_tokens(opening, take_added, &n_added) ||
         (n_added == 0 && !add_extra_ids(opening)) ||
         !opening_finish(opening, 0, model_file, opening->options->source_rows, true) ||
-        !opening_mark_specials(opening, 0, model_file) || !find_languages(opening))
+        !opening_mark_specials(opening, 0, model_file))
         return false;
     for (size_t side = 0; side < 2; side++) {
         tokenizer->side[side] = vocabulary;
         tokenizer->splitter[side] = splitter;
         tokenizer->ids_of[side] = ids;
     }
-    tokenizer->prompt = tokenizer->n_languages > 0 ? PROMPT_TAG : PROMPT_SENTENCE;
-    return true;
+    return opening_find_t5_languages(opening);
 }

@@ -41,7 +41,7 @@ static bool open_libraries(struct opening *opening)
 {
     struct loading loading = {.opening = opening};
     pthread_t thread;
-    if (opening->tokenizer->splitter[TOKENIZER_SOURCE] == NULL)
+    if (opening->tokenizer->splitter[TOKENIZER_SOURCE] == NULL || opening->options->pieces_only)
         return true;
     if (!thread_start(&thread, load_libraries, &loading, opening->err))
         return false;
@@ -71,9 +71,12 @@ static bool open_family(struct opening *opening)
         return mbart_open(opening);
     case TOKENIZER_T5:
         return t5_open(opening);
-    default:
-        return error_set(opening->err, ERROR_MODEL, "unsupported: this family's tokenizer");
+    case TOKENIZER_MARIAN_NATIVE:
+        return marian_native_open(opening);
+    case TOKENIZER_CT2:
+        return ct2_open(opening);
     }
+    return error_set(opening->err, ERROR_INTERNAL, "unknown family of tokenizers");
 }
 
 bool tokenizer_open(struct tokenizer **out, const char *directory,
