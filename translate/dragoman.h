@@ -158,7 +158,8 @@ struct dragoman_hypothesis {
     double score;    /* sum / length^penalty, or as options.compat says */
     double sum;      /* S: natural logarithm of the probability */
     uint32_t length; /* T: tokens, </s> included */
-    /* options.tokens: [length], "</s>" included. */
+    /* options.tokens: [length], "</s>" included. Pieces live as long as the `dragoman`. */
+    const uint32_t *ids;
     const char *const *pieces;
     const float *log_probs;
     /* options.align. */

@@ -236,10 +236,11 @@ static bool join_text(const struct direction *direction, const struct line *line
 static bool join_tokens(const struct translator *translator, struct line *line, uint32_t rank,
                         struct dragoman_hypothesis *out, struct error *err)
 {
+    uint32_t *ids = arena_new(&line->arena, out->length, sizeof *ids, err);
     const char **pieces = arena_new(&line->arena, out->length, sizeof *pieces, err);
     float *log_probs = arena_new(&line->arena, out->length, sizeof *log_probs, err);
     struct dragoman_link *links = arena_new(&line->arena, out->length, sizeof *links, err);
-    if (pieces == NULL || log_probs == NULL || links == NULL)
+    if (ids == NULL || pieces == NULL || log_probs == NULL || links == NULL)
         return false;
     uint32_t n = 0, n_links = 0, source = 0;
     for (size_t i = 0; i < line->n_parts; i++) {
@@ -248,6 +249,7 @@ static bool join_tokens(const struct translator *translator, struct line *line, 
         for (uint32_t j = 0; j < outcome->n_tokens; j++, n++) {
             pieces[n] =
                 tokenizer_piece(translator->tokenizer, TOKENIZER_TARGET, outcome->tokens[j]);
+            ids[n] = outcome->tokens[j];
             log_probs[n] = outcome->log_probs[j];
             /* Special tokens are of no word. */
             if (outcome->alignment != NULL &&
@@ -256,6 +258,7 @@ static bool join_tokens(const struct translator *translator, struct line *line, 
         }
         source += (uint32_t)part->ids.n_ids;
     }
+    out->ids = ids;
     out->pieces = pieces;
     out->log_probs = log_probs;
     out->links = links;
