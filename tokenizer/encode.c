@@ -94,16 +94,15 @@ static bool take_piece(void *context, uint32_t id, const char *piece, size_t n_b
 {
     struct encoding *encoding = context;
     if (encoding->inside_word) {
-        const struct spm *spm = &encoding->tokenizer->splitter[encoding->side]->spm;
         encoding->inside_word = false;
         if (n_bytes >= META_SPACE_BYTES && memcmp(piece, meta_space, META_SPACE_BYTES) == 0) {
             /* The space is the library's own. */
-            if (n_bytes == META_SPACE_BYTES)
-                return true;
-            uint32_t bare =
-                pieces_find(&spm->pieces, piece + META_SPACE_BYTES, n_bytes - META_SPACE_BYTES);
-            if (bare != PIECES_NONE)
-                id = bare;
+            const struct spm *spm = &encoding->tokenizer->splitter[encoding->side]->spm;
+            piece += META_SPACE_BYTES;
+            n_bytes -= META_SPACE_BYTES;
+            id = pieces_find(&spm->pieces, piece, n_bytes);
+            if (n_bytes == 0 || id == PIECES_NONE)
+                return append_characters(encoding, piece, n_bytes, err);
         }
     }
     uint32_t mapped = map_id(encoding, id, piece, n_bytes);

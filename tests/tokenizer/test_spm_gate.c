@@ -1,6 +1,7 @@
 /* What the gate before SentencePiece lets through: hand-made models, one fault each. Whatever it
  * accepts, the library must take without harm. */
 #include "base/file.h"
+#include "tests/support/spm_builder.h"
 #include "tokenizer/sentencepiece.h"
 #include "tokenizer/spm_gate.h"
 
@@ -10,84 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- protobuf by hand --------------------------------------------------------------------------
- */
-
-static void put_varint(struct buffer *out, uint64_t value)
+static void start(struct spm_parts *parts)
 {
-    for (; value >= 0x80; value >>= 7)
-        ck_assert(buffer_append_byte(out, (char)(value | 0x80), NULL));
-    ck_assert(buffer_append_byte(out, (char)value, NULL));
-}
-
-static void put_number(struct buffer *out, uint32_t field, uint64_t value)
-{
-    put_varint(out, (uint64_t)field << 3);
-    put_varint(out, value);
-}
-
-static void put_bytes(struct buffer *out, uint32_t field, const void *bytes, size_t n_bytes)
-{
-    put_varint(out, (uint64_t)field << 3 | 2);
-    put_varint(out, n_bytes);
-    ck_assert(buffer_append(out, bytes, n_bytes, NULL));
-}
-
-static void put_message(struct buffer *out, uint32_t field, struct buffer *message)
-{
-    put_bytes(out, field, message->bytes, message->n_bytes);
-    buffer_free(message);
-}
-
-static void put_float(struct buffer *out, uint32_t field, float value)
-{
-    put_varint(out, (uint64_t)field << 3 | 5);
-    ck_assert(buffer_append(out, &value, sizeof value, NULL));
-}
-
-static void put_piece(struct buffer *model, const char *text, size_t n_bytes, float score,
-                      uint64_t type)
-{
-    struct buffer piece = {0};
-    put_bytes(&piece, 1, text, n_bytes);
-    put_float(&piece, 2, score);
-    put_number(&piece, 3, type);
-    put_message(model, 1, &piece);
-}
-
-enum { NORMAL = 1, UNKNOWN = 2, CONTROL = 3, USER = 4, BYTE = 6 };
-
-/* What is to be built: pieces first, then the specs with what is in these. */
-struct parts {
-    struct buffer model, trainer, normalizer;
-};
-
-static void add(struct parts *parts, const char *text, uint64_t type)
-{
-    put_piece(&parts->model, text, strlen(text), -1, type);
-}
-
-static void start(struct parts *parts)
-{
-    *parts = (struct parts){0};
-    add(parts, "<unk>", UNKNOWN);
-    add(parts, "<s>", CONTROL);
-    add(parts, "</s>", CONTROL);
-    add(parts, "\xe2\x96\x81", NORMAL);
-    add(parts,
-        "\xe2\x96\x81"
-        "ab",
-        NORMAL);
-    add(parts, "a", NORMAL);
-    add(parts, "b", NORMAL);
-}
-
-static void finish(struct parts *parts)
-{
-    ck_assert(buffer_append(&parts->trainer, "", 0, NULL));
-    ck_assert(buffer_append(&parts->normalizer, "", 0, NULL));
-    put_message(&parts->model, 2, &parts->trainer);
-    put_message(&parts->model, 3, &parts->normalizer);
+    spm_parts_start(parts);
+    spm_add(parts, "\xe2\x96\x81", SPM_NORMAL);
+    spm_add(parts,
+            "\xe2\x96\x81"
+            "ab",
+            SPM_NORMAL);
+    spm_add(parts, "a", SPM_NORMAL);
+    spm_add(parts, "b", SPM_NORMAL);
 }
 
 /* ---- verdicts ----------------------------------------------------------------------------------
@@ -143,21 +76,21 @@ static void expect_bad(struct buffer *model, const char *reason)
     buffer_free(model);
 }
 
-static void finish_bad(struct parts *parts, const char *reason)
+static void finish_bad(struct spm_parts *parts, const char *reason)
 {
-    finish(parts);
+    spm_parts_finish(parts);
     expect_bad(&parts->model, reason);
 }
 
 START_TEST(f0_a_small_model_is_good)
 {
-    struct parts parts;
+    struct spm_parts parts;
     start(&parts);
-    finish(&parts);
+    spm_parts_finish(&parts);
     expect_good(&parts.model);
     start(&parts);
-    put_number(&parts.trainer, 3, 2); /* BPE */
-    finish(&parts);
+    spm_put_number(&parts.trainer, 3, 2); /* BPE */
+    spm_parts_finish(&parts);
     expect_good(&parts.model);
 }
 END_TEST
@@ -182,9 +115,9 @@ END_TEST
 
 START_TEST(f1_cut_at_every_byte)
 {
-    struct parts parts;
+    struct spm_parts parts;
     start(&parts);
-    finish(&parts);
+    spm_parts_finish(&parts);
     for (size_t n = 0; n < parts.model.n_bytes; n++) {
         struct spm spm;
         struct error err = {0};
@@ -199,19 +132,19 @@ END_TEST
 
 START_TEST(f2_pieces)
 {
-    struct parts parts = {0};
-    add(&parts, "a", NORMAL);
+    struct spm_parts parts = {0};
+    spm_add(&parts, "a", SPM_NORMAL);
     finish_bad(&parts, "no <unk>");
     start(&parts);
-    add(&parts, "<unk2>", UNKNOWN);
+    spm_add(&parts, "<unk2>", SPM_UNKNOWN);
     finish_bad(&parts, "more than one <unk>");
-    parts = (struct parts){0};
+    parts = (struct spm_parts){0};
     finish_bad(&parts, "no pieces");
     start(&parts);
-    add(&parts, "", NORMAL);
+    spm_add(&parts, "", SPM_NORMAL);
     finish_bad(&parts, "piece 7: empty piece");
     start(&parts);
-    add(&parts, "a", NORMAL);
+    spm_add(&parts, "a", SPM_NORMAL);
     finish_bad(&parts, "piece 7: duplicate piece");
 }
 END_TEST
@@ -219,17 +152,17 @@ END_TEST
 START_TEST(f3_long_pieces)
 {
     static const size_t sizes[] = {1025, 10 << 10, 200 << 10, 2 << 20};
-    struct parts parts;
+    struct spm_parts parts;
     char *text = memory_new(2 << 20, 1, NULL);
     memset(text, 'a', 2 << 20);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         start(&parts);
-        put_piece(&parts.model, text, sizes[i], -1, NORMAL);
+        spm_put_piece(&parts.model, text, sizes[i], -1, SPM_NORMAL);
         finish_bad(&parts, "piece longer than 1024 bytes");
     }
     start(&parts);
-    put_piece(&parts.model, text, 1024, -1, NORMAL);
-    finish(&parts);
+    spm_put_piece(&parts.model, text, 1024, -1, SPM_NORMAL);
+    spm_parts_finish(&parts);
     expect_good(&parts.model);
     memory_free(text);
 }
@@ -237,12 +170,12 @@ END_TEST
 
 START_TEST(f4_nul)
 {
-    struct parts parts;
+    struct spm_parts parts;
     start(&parts);
-    put_piece(&parts.model, "a\0b", 3, -1, NORMAL);
+    spm_put_piece(&parts.model, "a\0b", 3, -1, SPM_NORMAL);
     finish_bad(&parts, "NUL");
     start(&parts);
-    put_piece(&parts.model, "\0", 1, -1, USER);
+    spm_put_piece(&parts.model, "\0", 1, -1, SPM_USER);
     finish_bad(&parts, "NUL");
 }
 END_TEST
@@ -251,10 +184,10 @@ START_TEST(f5_not_utf8)
 {
     static const char *const texts[] = {"\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
                                         "a\xe2\x96"};
-    struct parts parts;
+    struct spm_parts parts;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         start(&parts);
-        add(&parts, texts[i], NORMAL);
+        spm_add(&parts, texts[i], SPM_NORMAL);
         finish_bad(&parts, "not UTF-8");
     }
 }
@@ -263,10 +196,10 @@ END_TEST
 START_TEST(f6_scores)
 {
     static const float scores[] = {NAN, INFINITY, -INFINITY};
-    struct parts parts;
+    struct spm_parts parts;
     for (size_t i = 0; i < 3; i++) {
         start(&parts);
-        put_piece(&parts.model, "c", 1, scores[i], NORMAL);
+        spm_put_piece(&parts.model, "c", 1, scores[i], SPM_NORMAL);
         finish_bad(&parts, "score is not a finite number");
     }
 }
@@ -276,75 +209,66 @@ START_TEST(f7_types)
 {
     static const uint64_t types[] = {0, 7, 99, UINT64_MAX};
     static const uint64_t models[] = {0, 3, 4, 99};
-    struct parts parts;
+    struct spm_parts parts;
     for (size_t i = 0; i < 4; i++) {
         start(&parts);
-        add(&parts, "c", types[i]);
+        spm_add(&parts, "c", types[i]);
         finish_bad(&parts, "piece 7: unknown type");
         start(&parts);
-        put_number(&parts.trainer, 3, models[i]);
+        spm_put_number(&parts.trainer, 3, models[i]);
         finish_bad(&parts, "unsupported: model_type");
     }
     start(&parts);
-    put_number(&parts.trainer, 24, 1);
+    spm_put_number(&parts.trainer, 24, 1);
     finish_bad(&parts, "treat_whitespace_as_suffix");
     start(&parts);
-    put_number(&parts.normalizer, 5, 0);
+    spm_put_number(&parts.normalizer, 5, 0);
     finish_bad(&parts, "escape_whitespaces");
 }
 END_TEST
 
-static void add_nested(struct parts *parts, size_t n, uint64_t type)
+static void add_nested(struct spm_parts *parts, size_t n, uint64_t type)
 {
     char text[128];
     memset(text, 'x', sizeof text);
     for (size_t i = 1; i <= n; i++)
-        put_piece(&parts->model, text, i, -1, type);
+        spm_put_piece(&parts->model, text, i, -1, type);
 }
 
 START_TEST(f8_nested_pieces)
 {
-    struct parts parts;
+    struct spm_parts parts;
     start(&parts);
-    add_nested(&parts, 100, NORMAL);
-    finish(&parts);
+    add_nested(&parts, 100, SPM_NORMAL);
+    spm_parts_finish(&parts);
     expect_good(&parts.model);
     start(&parts);
-    add_nested(&parts, 64, USER);
-    finish(&parts);
+    add_nested(&parts, 64, SPM_USER);
+    spm_parts_finish(&parts);
     expect_good(&parts.model);
     start(&parts);
-    add_nested(&parts, 65, USER);
+    add_nested(&parts, 65, SPM_USER);
     finish_bad(&parts, "more than 64 nested user-defined pieces");
 }
 END_TEST
 
-static void add_bytes(struct parts *parts, int n)
-{
-    char text[8];
-    for (int i = 0; i < n; i++) {
-        snprintf(text, sizeof text, "<0x%02X>", i);
-        add(parts, text, BYTE);
-    }
-}
-
 START_TEST(f9_byte_pieces)
 {
-    struct parts parts;
+    struct spm_parts parts;
     start(&parts);
-    add_bytes(&parts, 256);
-    put_number(&parts.trainer, 35, 1);
-    finish(&parts);
+    spm_add_bytes(&parts, 256);
+    spm_put_number(&parts.trainer, 35, 1);
+    spm_parts_finish(&parts);
     expect_good(&parts.model);
     start(&parts);
-    add_bytes(&parts, 255);
-    put_number(&parts.trainer, 35, 1);
+    spm_add_bytes(&parts, 255);
+    spm_put_number(&parts.trainer, 35, 1);
     finish_bad(&parts, "byte pieces are incomplete");
     start(&parts);
-    add_bytes(&parts, 256);
+    spm_add_bytes(&parts, 256);
     finish_bad(&parts, "byte pieces without byte_fallback");
     start(&parts);
-    add(&parts, "<0xZZ>", BYTE);
+    spm_add(&parts, "<0xZZ>", SPM_BYTE);
     finish_bad(&parts, "from <0x00> to <0xFF>");
 }
 END_TEST
@@ -362,21 +286,21 @@ static void clear_units(uint32_t units[UNITS])
                           : (i & 0xff) ^ 0x7f; /* children of 127 and 383, which are nobody's */
 }
 
-static void put_table(struct parts *parts, const uint32_t *units, size_t n_units, const char *pool,
-                      size_t pool_bytes)
+static void put_table(struct spm_parts *parts, const uint32_t *units, size_t n_units,
+                      const char *pool, size_t pool_bytes)
 {
     struct buffer table = {0};
     uint32_t n_bytes = (uint32_t)(4 * n_units);
     ck_assert(buffer_append(&table, &n_bytes, 4, NULL));
     ck_assert(buffer_append(&table, units, 4 * n_units, NULL));
     ck_assert(buffer_append(&table, pool, pool_bytes, NULL));
-    put_message(&parts->normalizer, 2, &table);
+    spm_put_message(&parts->normalizer, 2, &table);
 }
 
 static void expect_bad_table(const uint32_t *units, const char *pool, size_t pool_bytes,
                              const char *reason)
 {
-    struct parts parts;
+    struct spm_parts parts;
     start(&parts);
     put_table(&parts, units, UNITS, pool, pool_bytes);
     finish_bad(&parts, reason);
@@ -385,20 +309,20 @@ static void expect_bad_table(const uint32_t *units, const char *pool, size_t poo
 START_TEST(f10_short_tables)
 {
     static const char junk[8] = {4, 0, 0, 0, 0, 4, 0, 0};
-    struct parts parts;
+    struct spm_parts parts;
     for (size_t n = 1; n <= 4; n++) {
         start(&parts);
-        put_bytes(&parts.normalizer, 2, junk, n);
+        spm_put_bytes(&parts.normalizer, 2, junk, n);
         finish_bad(&parts, "normalizer table: truncated");
     }
     start(&parts);
-    put_bytes(&parts.normalizer, 2, "\x09\0\0\0abcd\0", 9);
+    spm_put_bytes(&parts.normalizer, 2, "\x09\0\0\0abcd\0", 9);
     finish_bad(&parts, "normalizer table: its trie is larger");
     start(&parts);
-    put_bytes(&parts.normalizer, 2, "\x03\0\0\0abcd\0", 9);
+    spm_put_bytes(&parts.normalizer, 2, "\x03\0\0\0abcd\0", 9);
     finish_bad(&parts, "normalizer table: its trie is not a multiple of 4");
     start(&parts);
-    put_bytes(&parts.normalizer, 2, "\0\0\0\0abc\0", 8);
+    spm_put_bytes(&parts.normalizer, 2, "\0\0\0\0abc\0", 8);
     finish_bad(&parts, "normalizer table: no units");
 }
 END_TEST
@@ -435,11 +359,11 @@ static void map_a(uint32_t units[UNITS], uint32_t value)
 START_TEST(f10_leaves)
 {
     uint32_t units[UNITS];
-    struct parts parts;
+    struct spm_parts parts;
     map_a(units, 0);
     start(&parts);
     put_table(&parts, units, UNITS, "b", 2);
-    finish(&parts);
+    spm_parts_finish(&parts);
     expect_good(&parts.model);
     map_a(units, 2);
     expect_bad_table(units, "b", 2, "normalizer table: a leaf value out of range");
@@ -458,7 +382,7 @@ START_TEST(f10_paths)
     /* A chain of n units, each with a leaf: "a", "aa", "aaa", ... */
     for (uint32_t n = 32; n <= 33; n++) {
         static uint32_t chain[256 * 40];
-        struct parts parts;
+        struct spm_parts parts;
         for (uint32_t i = 0; i < 256 * 40; i++)
             chain[i] = (i & 0xff) ^ 0x7f;
         chain[0] = UINT32_C(256) << 10;
@@ -469,7 +393,7 @@ START_TEST(f10_paths)
         }
         start(&parts);
         put_table(&parts, chain, 256 * 40, "b", 2);
-        finish(&parts);
+        spm_parts_finish(&parts);
         if (n == 32)
             expect_good(&parts.model);
         else
@@ -493,10 +417,10 @@ START_TEST(f11_lengths)
         {"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 11},    /* more than 64 bits */
         {"\x0a\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 12} /* 11 bytes */
     };
-    struct parts parts;
+    struct spm_parts parts;
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         start(&parts);
-        finish(&parts);
+        spm_parts_finish(&parts);
         ck_assert(buffer_append(&parts.model, lies[i].bytes, lies[i].n_bytes, NULL));
         expect_bad(&parts.model, "not a SentencePiece model");
     }
@@ -505,25 +429,25 @@ END_TEST
 
 START_TEST(f11_types)
 {
-    struct parts parts;
+    struct spm_parts parts;
     start(&parts);
-    put_number(&parts.model, 1, 5); /* a piece that is a number */
+    spm_put_number(&parts.model, 1, 5); /* a piece that is a number */
     finish_bad(&parts, "wrong wire type");
     for (unsigned type = 3; type <= 7; type += 3) { /* group, and one that does not exist: 6 */
         start(&parts);
-        finish(&parts);
-        put_varint(&parts.model, UINT64_C(20) << 3 | type);
+        spm_parts_finish(&parts);
+        spm_put_varint(&parts.model, UINT64_C(20) << 3 | type);
         expect_bad(&parts.model, "a group or unknown wire type");
     }
     start(&parts);
-    finish(&parts);
-    put_varint(&parts.model, 2); /* field 0 */
-    put_varint(&parts.model, 0);
+    spm_parts_finish(&parts);
+    spm_put_varint(&parts.model, 2); /* field 0 */
+    spm_put_varint(&parts.model, 0);
     expect_bad(&parts.model, "field number");
     start(&parts);
     char *text = memory_new(1 << 20, 1, NULL);
-    put_bytes(&parts.model, 1000, text, 1 << 20); /* unknown: skipped */
-    finish(&parts);
+    spm_put_bytes(&parts.model, 1000, text, 1 << 20); /* unknown: skipped */
+    spm_parts_finish(&parts);
     expect_good(&parts.model);
     memory_free(text);
 }
@@ -532,20 +456,20 @@ END_TEST
 static void put_self_test(struct buffer *model, const char *input, const char *expected)
 {
     struct buffer tests = {0}, sample = {0};
-    put_bytes(&sample, 1, input, strlen(input));
-    put_bytes(&sample, 2, expected, strlen(expected));
-    put_message(&tests, 1, &sample);
-    put_message(model, 4, &tests);
+    spm_put_bytes(&sample, 1, input, strlen(input));
+    spm_put_bytes(&sample, 2, expected, strlen(expected));
+    spm_put_message(&tests, 1, &sample);
+    spm_put_message(model, 4, &tests);
 }
 
 START_TEST(f12_self_tests)
 {
-    struct parts parts;
+    struct spm_parts parts;
     struct spm spm;
     struct error err = {0};
     struct sentencepiece_model *library;
     start(&parts);
-    finish(&parts);
+    spm_parts_finish(&parts);
     put_self_test(&parts.model, "ab", "nonsense");
     ck_assert_msg(spm_gate(&spm, "t.spm", parts.model.bytes, parts.model.n_bytes, &err), "%s",
                   err.text);
@@ -559,7 +483,7 @@ START_TEST(f12_self_tests)
     memset(long_text, 'a', sizeof long_text);
     long_text[sizeof long_text - 1] = '\0';
     start(&parts);
-    finish(&parts);
+    spm_parts_finish(&parts);
     put_self_test(&parts.model, long_text, "a");
     expect_bad(&parts.model, "self_test_data: a sample longer");
 }
@@ -577,23 +501,24 @@ END_TEST
 
 START_TEST(f14_deep_nesting)
 {
-    struct parts parts;
+    struct spm_parts parts;
     start(&parts);
-    finish(&parts);
+    spm_parts_finish(&parts);
     for (int i = 0; i < 101; i++)
-        put_varint(&parts.model, UINT64_C(20) << 3 | 3); /* start of a group in a group in ... */
+        spm_put_varint(&parts.model,
+                       UINT64_C(20) << 3 | 3); /* start of a group in a group in ... */
     expect_bad(&parts.model, "a group or unknown wire type");
 }
 END_TEST
 
 START_TEST(denormalizers)
 {
-    struct parts parts;
+    struct spm_parts parts;
     struct buffer denormalizer = {0};
     start(&parts);
-    finish(&parts);
-    put_bytes(&denormalizer, 2, "abcd", 4);
-    put_message(&parts.model, 5, &denormalizer);
+    spm_parts_finish(&parts);
+    spm_put_bytes(&denormalizer, 2, "abcd", 4);
+    spm_put_message(&parts.model, 5, &denormalizer);
     expect_bad(&parts.model, "unsupported: a denormalizer table");
 }
 END_TEST
