@@ -19,9 +19,12 @@ static size_t n_usable;
 static char unknown_text[WHY_BYTES], lacking_text[WHY_BYTES];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static const char *const names[] = {"scalar",
+static const char *const names[] = {
+    "scalar",
 #if defined(__x86_64__)
-                                    "avx2"
+    "avx2",   "avxvnni", "avx512", "vnni", "amx",
+#elif defined(__aarch64__)
+    "neon",
 #endif
 };
 
@@ -49,8 +52,20 @@ static void build(void)
     cpu_detect(&cpu);
     append(NULL, scalar_fill);
 #if defined(__x86_64__)
+    const struct kernels *best = NULL;
     if (cpu.avx2)
-        append(NULL, avx2_fill);
+        best = append(NULL, avx2_fill);
+    if (cpu.avxvnni)
+        append(best, avxvnni_fill);
+    if (cpu.avx512)
+        best = append(NULL, avx512_fill);
+    if (cpu.vnni)
+        best = append(best, vnni_fill);
+    if (cpu.amx_int8)
+        append(best, amx_fill);
+#elif defined(__aarch64__)
+    if (cpu.dotprod)
+        append(NULL, neon_fill);
 #endif
     list(unknown_text, "no such instruction set");
     list(lacking_text, "this CPU or operating system lacks that instruction set");

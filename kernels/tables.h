@@ -5,6 +5,10 @@
 
 #include "kernels/kernels.h"
 
+/* For functions whose constant arguments must stay constants, and whose arrays must be registers.
+ */
+#define KERNEL_INLINE static inline __attribute__((always_inline))
+
 void scalar_fill(struct kernels *table); /* everything */
 
 void avx2_fill(struct kernels *table);    /* everything */

@@ -8,6 +8,7 @@
 #define DRAGOMAN_KERNELS_X86_VEC256_H
 
 #include "kernels/kernels.h"
+#include "kernels/x86/fold.h"
 
 #include <immintrin.h>
 #include <string.h>
@@ -18,6 +19,11 @@
 typedef struct {
     __m256 low, high;
 } vec;
+
+/* Sixteen int32, one for each channel of a panel; or its 64 bytes, four to a channel. */
+typedef struct {
+    __m256i low, high;
+} vec_int;
 
 typedef struct {
     __m256 low, high; /* all ones or all zeros in each lane */
@@ -162,44 +168,25 @@ static inline vec vec_scale(vec a, vec shifted)
 /* Lanes folded by 8, 4, 2, 1. */
 static inline float vec_fold(vec a)
 {
-    __m256 eight = _mm256_add_ps(a.low, a.high);
-    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+    return fold_8(_mm256_add_ps(a.low, a.high));
 }
 
 /* The folds of four vectors. */
 static inline void vec_fold4(vec a, vec b, vec c, vec d, float out[4])
 {
-    __m256 a8 = _mm256_add_ps(a.low, a.high), b8 = _mm256_add_ps(b.low, b.high);
-    __m256 c8 = _mm256_add_ps(c.low, c.high), d8 = _mm256_add_ps(d.low, d.high);
-    __m256 ab = _mm256_add_ps(_mm256_permute2f128_ps(a8, b8, 0x20),
-                              _mm256_permute2f128_ps(a8, b8, 0x31)); /* a0-3 b0-3 */
-    __m256 cd =
-        _mm256_add_ps(_mm256_permute2f128_ps(c8, d8, 0x20), _mm256_permute2f128_ps(c8, d8, 0x31));
-    __m256 two = _mm256_add_ps(_mm256_shuffle_ps(ab, cd, 0x44),
-                               _mm256_shuffle_ps(ab, cd, 0xee)); /* a0 a1 c0 c1 b0 b1 d0 d1 */
-    __m256 one = _mm256_add_ps(two, _mm256_movehdup_ps(two));    /* a . c . b . d . */
-    __m128 ac = _mm256_castps256_ps128(one), bd = _mm256_extractf128_ps(one, 1);
-    __m128 ab_cd = _mm_unpacklo_ps(ac, bd); /* a b . . */
-    _mm_storeu_ps(out, _mm_movelh_ps(ab_cd, _mm_unpackhi_ps(ac, bd)));
+    fold_4_of_8(_mm256_add_ps(a.low, a.high), _mm256_add_ps(b.low, b.high),
+                _mm256_add_ps(c.low, c.high), _mm256_add_ps(d.low, d.high), out);
 }
 
 static inline uint32_t vec_fold_max_bits(vec a)
 {
     vec swapped = {a.high, a.low};
-    __m256i eight = _mm256_castps_si256(vec_max_bits(a, swapped).low);
-    __m128i four = _mm_max_epu32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
-    __m128i two = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0x4e));
-    return (uint32_t)_mm_cvtsi128_si32(_mm_max_epu32(two, _mm_shuffle_epi32(two, 0xb1)));
+    return fold_max_bits_8(_mm256_castps_si256(vec_max_bits(a, swapped).low));
 }
 
 static inline float vec_fold_max(vec a)
 {
-    __m256 eight = _mm256_max_ps(a.low, a.high);
-    __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+    return fold_max_8(_mm256_max_ps(a.low, a.high));
 }
 
 /* Sixteen int8, rounded to nearest even; the values fit. */
@@ -249,6 +236,52 @@ static inline void vec_store_bf16(uint16_t *p, vec a)
 {
     __m256i words = _mm256_packus_epi32(vec_narrow_half(a.low), vec_narrow_half(a.high));
     _mm256_storeu_si256((__m256i *)(void *)p, _mm256_permute4x64_epi64(words, 0xd8));
+}
+
+/* ---- integers of a panel ------------------------------------------------------------------ */
+
+static inline vec_int vec_int_load(const void *p)
+{
+    const __m256i *halves = p;
+    return (vec_int){_mm256_loadu_si256(halves), _mm256_loadu_si256(halves + 1)};
+}
+
+static inline vec_int vec_int_set(int32_t x)
+{
+    return (vec_int){_mm256_set1_epi32(x), _mm256_set1_epi32(x)};
+}
+
+/* Four bytes in every lane. */
+static inline vec_int vec_int_repeat(const void *p)
+{
+    int32_t group;
+    memcpy(&group, p, sizeof group);
+    return vec_int_set(group);
+}
+
+static inline vec_int vec_int_xor(vec_int a, vec_int b)
+{
+    return (vec_int){_mm256_xor_si256(a.low, b.low), _mm256_xor_si256(a.high, b.high)};
+}
+
+static inline vec_int vec_int_add(vec_int a, vec_int b)
+{
+    return (vec_int){_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)};
+}
+
+static inline vec_int vec_int_shift_left(vec_int a, int count)
+{
+    return (vec_int){_mm256_slli_epi32(a.low, count), _mm256_slli_epi32(a.high, count)};
+}
+
+static inline vec_int vec_int_sub(vec_int a, vec_int b)
+{
+    return (vec_int){_mm256_sub_epi32(a.low, b.low), _mm256_sub_epi32(a.high, b.high)};
+}
+
+static inline vec vec_from_int(vec_int a)
+{
+    return (vec){_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)};
 }
 
 #endif

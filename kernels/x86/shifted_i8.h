@@ -1,0 +1,153 @@
+/* shifted_i8.h - the int8 product of units that add four products of unsigned and signed bytes to
+ * an int32 (vpdpbusd). Included after the unit's vec*.h and its accumulate().
+ *
+ * a is shifted to unsigned, u = a + 128, and what that adds is taken off at the start:
+ *
+ *     sum_k a_k w_k = sum_k u_k w_k - 128 sum_k w_k,
+ *
+ * with the sums of each channel's weights kept beside the matrix. All sums are modulo 2^32, so only
+ * the result has to fit. */
+#ifndef DRAGOMAN_KERNELS_X86_SHIFTED_I8_H
+#define DRAGOMAN_KERNELS_X86_SHIFTED_I8_H
+
+#include "kernels/x86/finish_i8.h"
+
+#define BLOCK_ROWS 6
+#define BLOCK_DEPTH ((size_t)8192)
+#define ROW_BYTES (BLOCK_DEPTH + 64) /* not a power of two: rows fall into different cache sets */
+
+/* Rows of a, shifted. */
+struct block {
+    uint8_t rows[BLOCK_ROWS][ROW_BYTES] __attribute__((aligned(64)));
+};
+
+static void block_set(struct block *block, const int8_t *a, size_t a_stride, size_t k, size_t rows)
+{
+    __m256i flip = _mm256_set1_epi8(-128);
+    for (size_t r = 0; r < rows; r++, a += a_stride)
+        for (size_t i = 0; i < k; i += sizeof flip) {
+            __m256i value = _mm256_loadu_si256((const __m256i *)(const void *)(a + i));
+            _mm256_store_si256((__m256i *)(void *)&block->rows[r][i],
+                               _mm256_xor_si256(value, flip));
+        }
+}
+
+static inline vec_int start_sums(const struct matrix *w, size_t j)
+{
+    return vec_int_sub(vec_int_set(0), vec_int_shift_left(vec_int_load(w->sums + j), 7));
+}
+
+/* Adds the products of R rows and `depth` inputs of P panels, `panel_bytes` apart, to `sums`. */
+KERNEL_INLINE void add_tile(const struct block *block, const int8_t *panel, size_t panel_bytes,
+                            size_t depth, vec_int (*sums)[BLOCK_ROWS], const size_t R,
+                            const size_t P)
+{
+    const uint8_t *rows = block->rows[0];
+    const int8_t *second = panel + (P > 1 ? panel_bytes : 0);
+    for (size_t i = 0; i < depth; i += 4) {
+        vec_int group = vec_int_load(panel);
+        vec_int group2 = vec_int_load(second);
+        FOR_6_ROWS(R, vec_int u = vec_int_repeat(rows + r * ROW_BYTES);
+                   accumulate(&sums[0][r], u, group);
+                   if (P > 1) accumulate(&sums[P - 1][r], u, group2););
+        panel += 4 * MATRIX_PANEL;
+        second += 4 * MATRIX_PANEL;
+        rows += 4;
+    }
+}
+
+/* R rows times P panels, the last of which has `n` channels. */
+KERNEL_INLINE void tile_i8(const struct block *block, const float *a_scales, const struct matrix *w,
+                           size_t row, size_t j, size_t n, const struct tile_output *to,
+                           const size_t R, const size_t P)
+{
+    vec_int sums[2][BLOCK_ROWS];
+    size_t panel_bytes = w->k_padded * MATRIX_PANEL, last = j + (P - 1) * MATRIX_PANEL;
+    vec_int start = start_sums(w, j), start2 = start_sums(w, last);
+    FOR_6_ROWS(R, sums[0][r] = start; if (P > 1) sums[P - 1][r] = start2;);
+    add_tile(block, w->i8 + j * w->k_padded, panel_bytes, w->k_padded, sums, R, P);
+    if (P > 1)
+        tile_finish_i8(to, a_scales, w, row, R, j, MATRIX_PANEL, sums[0], sizeof(vec_int));
+    tile_finish_i8(to, a_scales, w, row, R, last, n, sums[P - 1], sizeof(vec_int));
+}
+
+/* One row deeper than a block, times one panel. */
+static void tile_i8_deep(struct block *block, const int8_t *a, const float *a_scales,
+                         const struct matrix *w, size_t row, size_t j, size_t n,
+                         const struct tile_output *to)
+{
+    vec_int sums[1][BLOCK_ROWS];
+    sums[0][0] = start_sums(w, j);
+    for (size_t i = 0, depth; i < w->k_padded; i += depth) {
+        depth = size_min(w->k_padded - i, BLOCK_DEPTH);
+        block_set(block, a + i, 0, depth, 1);
+        add_tile(block, w->i8 + j * w->k_padded + i * MATRIX_PANEL, 0, depth, sums, 1, 1);
+    }
+    tile_finish_i8(to, a_scales, w, row, 1, j, n, sums[0], sizeof(vec_int));
+}
+
+/* `rows` rows times P panels. */
+KERNEL_INLINE void tile_i8_rows(const struct block *block, const float *a_scales,
+                                const struct matrix *w, size_t row, size_t j, size_t n,
+                                const struct tile_output *to, size_t rows, const size_t P)
+{
+    switch (rows) {
+    case 1:
+        tile_i8(block, a_scales, w, row, j, n, to, 1, P);
+        break;
+    case 2:
+        tile_i8(block, a_scales, w, row, j, n, to, 2, P);
+        break;
+    case 3:
+        tile_i8(block, a_scales, w, row, j, n, to, 3, P);
+        break;
+    case 4:
+        tile_i8(block, a_scales, w, row, j, n, to, 4, P);
+        break;
+    case 5:
+        tile_i8(block, a_scales, w, row, j, n, to, 5, P);
+        break;
+    default:
+        tile_i8(block, a_scales, w, row, j, n, to, 6, P);
+    }
+}
+
+/* `rows` rows times the channels [j, end). */
+static void block_times_panels(const struct block *block, const float *a_scales,
+                               const struct matrix *w, size_t row, size_t j, size_t end,
+                               const struct tile_output *to, size_t rows)
+{
+    for (; I8_PANELS > 1 && end - j > MATRIX_PANEL; j += 2 * MATRIX_PANEL) {
+        size_t n = size_min(end - j - MATRIX_PANEL, MATRIX_PANEL);
+        tile_i8_rows(block, a_scales, w, row, j, n, to, rows, 2);
+        if (n < MATRIX_PANEL || end - j == 2 * MATRIX_PANEL)
+            return;
+    }
+    for (; j < end; j += MATRIX_PANEL)
+        tile_i8_rows(block, a_scales, w, row, j, size_min(end - j, MATRIX_PANEL), to, rows, 1);
+}
+
+static void matmul_i8(size_t m, const int8_t *a, size_t a_stride, const float *a_scales,
+                      const struct matrix *w, size_t first, size_t count,
+                      const struct epilogue *epilogue, float *out, size_t out_stride)
+{
+    struct block block;
+    const struct tile_output to = {epilogue, out, out_stride};
+    const bool deep = w->k_padded > BLOCK_DEPTH;
+    size_t step = group_panels(w->k_padded * MATRIX_PANEL) * MATRIX_PANEL;
+    for (size_t group = first, end = first + count; group < end; group += step) {
+        size_t group_end = size_min(group + step, end), rows;
+        for (size_t i = 0; i < m; i += rows) {
+            const int8_t *from = a + i * a_stride;
+            rows = deep ? 1 : block_rows(m - i, BLOCK_ROWS);
+            for (size_t j = group; deep && j < group_end; j += MATRIX_PANEL)
+                tile_i8_deep(&block, from, a_scales, w, i, j, size_min(end - j, MATRIX_PANEL), &to);
+            if (deep)
+                continue;
+            block_set(&block, from, a_stride, w->k_padded, rows);
+            block_times_panels(&block, a_scales, w, i, group, group_end, &to, rows);
+        }
+    }
+}
+
+#endif
