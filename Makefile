@@ -107,6 +107,18 @@ SUPPORT_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT_O) $(BUILD)/libdragoman.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(shell pkg-config --libs check)
 
+# Units this machine may lack, compiled over emulations of their instructions (tests/kernels/soft).
+ifneq ($(findstring x86_64,$(MACHINE)),)
+SOFT    := avx512 avxvnni vnni amx
+SOFT_O  := $(SOFT:%=$(BUILD)/tests/kernels/soft/%.o)
+$(BUILD)/tests/kernels/test_soft: $(SOFT_O)
+$(SOFT_O): $(BUILD)/tests/kernels/soft/%.o: kernels/x86/%.c
+	@mkdir -p $(@D)
+	$(CC) -Itests/kernels/soft $(CFLAGS_ALL) $(foreach u,$(SOFT),-D$(u)_fill=soft_$(u)_fill) -mavx2 -mfma -mf16c -c -o $@ $<
+else
+TESTS   := $(filter-out %/test_soft,$(TESTS))
+endif
+
 tests: $(TESTS)
 
 test: all lib tests
@@ -164,4 +176,4 @@ clean:
 .PHONY: all lib deb smoke tests test test-sanitized check-long fuzz fuzzers install clean
 .SECONDARY:
 
--include $(LIB_O:.o=.d) $(CLI_O:.o=.d) $(TEST_C:%.c=$(BUILD)/%.d) $(SUPPORT_O:.o=.d)
+-include $(LIB_O:.o=.d) $(CLI_O:.o=.d) $(TEST_C:%.c=$(BUILD)/%.d) $(SUPPORT_O:.o=.d) $(SOFT_O:.o=.d)
