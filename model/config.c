@@ -34,6 +34,21 @@ const char *config_activation_name(enum activation activation)
     return NULL;
 }
 
+bool config_directory(char out[CONFIG_PATH_BYTES], const char *path, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = strlen(path);
+    if (!file_exists(path, ".")) { /* a file */
+        n = slash != NULL ? (size_t)(slash - path) + 1 : 1;
+        path = slash != NULL ? path : ".";
+    }
+    if (n >= CONFIG_PATH_BYTES)
+        return error_set(err, ERROR_MODEL, "path too long");
+    memcpy(out, path, n);
+    out[n] = '\0';
+    return true;
+}
+
 /* Every id the search may use must be in the target vocabulary. */
 static bool check_id(const struct config *config, const char *file, const char *what, uint32_t id,
                      struct error *err)

@@ -83,6 +83,7 @@ struct generation {
 
 struct config {
     enum family family;
+    enum family names;   /* whose names the tensors have: `family`, unless it was converted */
     char model_type[32]; /* as config.json says, or "marian-native", "ctranslate2" */
     uint32_t source_vocabulary, target_vocabulary; /* V */
     uint32_t width;                                /* D */

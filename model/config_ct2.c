@@ -364,7 +364,7 @@ bool config_load_ct2(struct config *config, const char *directory, const struct 
         .tensors = tensors, .file = tensors_file_name(tensors, 0), .err = err};
     struct vocabulary vocabulary = {0};
     cJSON *root = NULL;
-    config->family = FAMILY_CT2;
+    config->family = config->names = FAMILY_CT2;
     snprintf(config->model_type, sizeof config->model_type, "ctranslate2");
     read_network(config, &scalars);
     bool ok =

@@ -3,10 +3,16 @@
 #define DRAGOMAN_MODEL_CONFIG_FAMILY_H
 
 #include "model/config.h"
+#include "model/config_json.h"
 #include "model/tensors.h"
 
 /* Largest config.json, generation_config.json, decoder.yml. */
 #define CONFIG_MAX_BYTES ((size_t)1 << 20)
+
+#define CONFIG_PATH_BYTES 1024
+
+/* The directory of a model: `path`, or if that is a file the directory it is in. */
+bool config_directory(char out[CONFIG_PATH_BYTES], const char *path, struct error *err);
 
 /* Ranges that hold for every family. */
 #define CONFIG_MAX_WIDTH 65536
@@ -24,6 +30,11 @@ bool config_load_marian(struct config *config, const char *directory, const stru
 /* CTranslate2: scalars among the tensors, config.json and vocabularies beside them. */
 bool config_load_ct2(struct config *config, const char *directory, const struct tensors *tensors,
                      struct error *err);
+
+/* The project's own, of a converted checkpoint: "model_type": "dragoman" in config.json. What is
+ * written (for cJSON_Delete()) reads back as the same values. */
+bool config_load_own(struct config *config, struct json_reader *reader);
+cJSON *config_write_own(const struct config *config, struct error *err);
 
 /* What config files do not say but follows: scales of attention, head widths that divide. */
 bool config_finish(struct config *config, const char *file, struct error *err);

@@ -32,7 +32,7 @@ static bool find_family(struct config *config, struct json_reader *reader)
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
         if (type != NULL ? strcmp(type, families[i].model_type) == 0
                          : strcmp(class, families[i].architecture) == 0) {
-            config->family = families[i].family;
+            config->family = config->names = families[i].family;
             snprintf(config->model_type, sizeof config->model_type, "%s", families[i].model_type);
             return true;
         }
@@ -60,7 +60,7 @@ static bool find_nllb(struct config *config, struct json_reader *reader, const c
         class != NULL ? strncmp(class, "Nllb", 4) == 0 : !file_exists(directory, "vocab.json");
     cJSON_Delete(root);
     if (is_nllb)
-        config->family = FAMILY_NLLB;
+        config->family = config->names = FAMILY_NLLB;
     return !reader->failed;
 }
 
@@ -394,6 +394,12 @@ static void read_generation(struct config *config, struct generation_source *sou
 /* ---- both files -------------------------------------------------------------------------------
  */
 
+static bool is_own(const struct json_reader *reader)
+{
+    const cJSON *type = json_member(reader, "model_type");
+    return cJSON_IsString(type) && strcmp(type->valuestring, "dragoman") == 0;
+}
+
 bool config_load_hf(struct config *config, const char *directory, const struct tensors *tensors,
                     struct error *err)
 {
@@ -404,6 +410,12 @@ bool config_load_hf(struct config *config, const char *directory, const struct t
         return false;
     struct json_reader reader = {.object = root, .file = file, .err = err};
     struct json_reader generation_reader = {.file = generation, .err = err};
+    if (is_own(&reader)) {
+        snprintf(config->model_type, sizeof config->model_type, "dragoman");
+        bool read = config_load_own(config, &reader);
+        cJSON_Delete(root);
+        return read;
+    }
     bool ok = find_family(config, &reader);
     if (ok && config->family == FAMILY_M2M100)
         ok = find_nllb(config, &reader, directory);

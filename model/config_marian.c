@@ -368,29 +368,13 @@ static bool read_decoder_file(struct config *config, const char *directory, cons
     return !reader.failed;
 }
 
-/* The directory a path to a model file is in. */
-static bool directory_of(char out[1024], const char *path, bool is_file, struct error *err)
-{
-    const char *slash = is_file ? strrchr(path, '/') : NULL;
-    size_t n = slash != NULL ? (size_t)(slash - path) + 1 : strlen(path);
-    if (is_file && slash == NULL) {
-        path = ".";
-        n = 1;
-    }
-    if (n >= 1024)
-        return error_set(err, ERROR_MODEL, "path too long");
-    memcpy(out, path, n);
-    out[n] = '\0';
-    return true;
-}
-
 bool config_load_marian(struct config *config, const char *directory, const struct tensors *tensors,
                         struct error *err)
 {
     static const char *const note = "special:model.yml";
     size_t n_bytes = 0;
     struct yaml yaml;
-    char folder[1024];
+    char folder[CONFIG_PATH_BYTES];
     const char *model = tensors_file_name(tensors, 0);
     const char *text = tensors_note(tensors, note, &n_bytes);
     if (text == NULL)
@@ -398,14 +382,13 @@ bool config_load_marian(struct config *config, const char *directory, const stru
     if (!yaml_parse(&yaml, note, text, n_bytes, err))
         return false;
     struct option_reader reader = {.yaml = &yaml, .file = note, .err = err};
-    config->family = FAMILY_MARIAN_NATIVE;
+    config->family = config->names = FAMILY_MARIAN_NATIVE;
     snprintf(config->model_type, sizeof config->model_type, "marian-native");
     read_network(config, &reader, tensors);
     yaml_free(&yaml);
     if (reader.failed)
         return false;
     set_search_defaults(config);
-    bool is_file = !file_exists(directory, ".");
-    return directory_of(folder, directory, is_file, err) &&
+    return config_directory(folder, directory, err) &&
            read_decoder_file(config, folder, model, err) && config_finish(config, note, err);
 }

@@ -5,7 +5,8 @@
 
 #define HF_LAYER "model.$s.layers.$l."
 
-/* Marian, M2M100, NLLB and mBART in Hugging Face's form. */
+/* Marian, M2M100, NLLB and mBART in Hugging Face's form; and, with pieces that those lack, whatever
+ * was converted to that form. */
 static const struct weight_name bart_names[ROLE_COUNT] = {
     [ROLE_SELF_Q] = {HF_LAYER "self_attn.q_proj.weight", HF_LAYER "self_attn.q_proj.bias", 0, 0},
     [ROLE_SELF_K] = {HF_LAYER "self_attn.k_proj.weight", HF_LAYER "self_attn.k_proj.bias", 0, 0},
@@ -22,6 +23,15 @@ static const struct weight_name bart_names[ROLE_COUNT] = {
                         HF_LAYER "encoder_attn.out_proj.bias", 0, 0},
     [ROLE_FFN_IN] = {HF_LAYER "fc1.weight", HF_LAYER "fc1.bias", 0, 0},
     [ROLE_FFN_OUT] = {HF_LAYER "fc2.weight", HF_LAYER "fc2.bias", 0, 0},
+    [ROLE_FFN_GATE] = {HF_LAYER "fc_gate.weight", HF_LAYER "fc_gate.bias", 0, 0},
+    [ROLE_RNN_CELL] = {HF_LAYER "rnn.cell_proj.weight", NULL, 0, 0},
+    [ROLE_RNN_FORGET] = {HF_LAYER "rnn.forget_proj.weight", HF_LAYER "rnn.forget_proj.bias", 0, 0},
+    [ROLE_RNN_OUT] = {HF_LAYER "rnn.out_proj.weight", HF_LAYER "rnn.out_proj.bias", 0, 0},
+    [ROLE_RNN_NORM_BEFORE] = {HF_LAYER "rnn_layer_norm.weight", HF_LAYER "rnn_layer_norm.bias", 0,
+                              0},
+    [ROLE_RNN_NORM_AFTER] = {HF_LAYER "rnn_layer_norm.weight", HF_LAYER "rnn_layer_norm.bias", 0,
+                             0},
+    [ROLE_RELATIVE_BIAS] = {"model.$s.relative_attention_bias.weight", NULL, 0, 0},
     [ROLE_SELF_NORM_BEFORE] = {HF_LAYER "self_attn_layer_norm.weight",
                                HF_LAYER "self_attn_layer_norm.bias", 0, 0},
     [ROLE_SELF_NORM_AFTER] = {HF_LAYER "self_attn_layer_norm.weight",
@@ -160,7 +170,7 @@ const struct weight_name *weight_name_find(const struct config *config, enum sta
                                            enum weight_role role)
 {
     const struct weight_name *table = bart_names;
-    switch (config->family) {
+    switch (config->names) {
     case FAMILY_T5:
         if (config->gated && (role == ROLE_FFN_IN || role == ROLE_FFN_GATE))
             return &t5_gated_names[side][role == ROLE_FFN_GATE];
@@ -216,7 +226,7 @@ const char *const *weight_names_embedding(const struct config *config, enum stac
     static const char *const ct2[2][3] = {
         {"encoder/embeddings_0/weight", "encoder/embeddings/weight", NULL},
         {"decoder/embeddings/weight", NULL, NULL}};
-    switch (config->family) {
+    switch (config->names) {
     case FAMILY_T5:
         return t5;
     case FAMILY_MARIAN_NATIVE:
@@ -234,7 +244,7 @@ const char *const *weight_names_embedding(const struct config *config, enum stac
 
 const char *weight_name_output(const struct config *config)
 {
-    switch (config->family) {
+    switch (config->names) {
     case FAMILY_MARIAN_NATIVE:
         return "decoder_ff_logit_out_Wt";
     case FAMILY_CT2:
@@ -251,7 +261,7 @@ const char *weight_name_output(const struct config *config)
 
 const char *weight_name_output_bias(const struct config *config)
 {
-    switch (config->family) {
+    switch (config->names) {
     case FAMILY_MARIAN:
     case FAMILY_MBART:
         return "final_logits_bias";
@@ -275,7 +285,7 @@ static bool ends_with(const char *name, const char *end)
 
 bool weight_name_is_idle(const struct config *config, const char *name)
 {
-    switch (config->family) {
+    switch (config->names) {
     case FAMILY_MARIAN:
     case FAMILY_M2M100:
     case FAMILY_NLLB:

@@ -28,7 +28,14 @@ static bool part_of(const struct binding *b, enum weight_role role, bool bias, s
         part->first = name->part * n;
         part->n_rows = name->n_parts * n;
     }
-    part->transposed = b->config->family == FAMILY_MARIAN_NATIVE;
+    part->transposed = b->config->names == FAMILY_MARIAN_NATIVE;
+    /* Marian says which norm it is by the name. */
+    char *norm =
+        b->config->norm == NORM_RMS && part->transposed ? strstr(part->name, "_ln_") : NULL;
+    if (norm != NULL) {
+        memmove(norm + 5, norm + 4, strlen(norm + 4) + 1);
+        memcpy(norm, "_rms_", 5);
+    }
     return true;
 }
 
@@ -202,7 +209,7 @@ static bool bind_output(const struct binding *b, struct linear *output)
     if (!c->tie_output) {
         const char *name = weight_name_output(c);
         /* Marian's older name is of the transposed matrix. */
-        if (c->family == FAMILY_MARIAN_NATIVE && !weights_has(b->weights, name) &&
+        if (c->names == FAMILY_MARIAN_NATIVE && !weights_has(b->weights, name) &&
             weights_has(b->weights, "decoder_ff_logit_out_W")) {
             name = "decoder_ff_logit_out_W";
             part.transposed = true;

@@ -71,4 +71,22 @@ bool network_bind(struct network *network, const struct config *config, struct w
 /* After weights_load(): what shares weights gets them. */
 void network_tie(struct network *network, const struct config *config);
 
+/* A tensor of a checkpoint, as it would be written: some channels of a matrix, or a vector or table
+ * of floats. */
+struct network_piece {
+    char name[WEIGHT_NAME_BYTES];
+    const struct matrix *w; /* or NULL */
+    size_t first;           /* channel */
+    const float *values;    /* w NULL: row-major */
+    size_t rank, shape[2];
+};
+
+typedef bool (*network_visitor)(void *argument, const struct network_piece *piece,
+                                struct error *err);
+
+/* Calls `visit` for every tensor of the network, under the names that config->names gives (not
+ * Marian's or CTranslate2's, whose matrices lie otherwise). What shares weights comes once. */
+bool network_visit(const struct network *network, const struct config *config,
+                   network_visitor visit, void *argument, struct error *err);
+
 #endif

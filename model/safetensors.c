@@ -1,8 +1,8 @@
 #include "model/safetensors.h"
 
 #include "base/checked.h"
-#include "base/utf8.h"
 #include "base/json_scan.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -25,6 +25,8 @@ void model_dir_new(struct model_dir *dir, const char *fixture)
     char from[PATH_MAX], to[PATH_MAX], real[PATH_MAX];
     snprintf(dir->path, sizeof dir->path, "/tmp/dragoman-test-XXXXXX");
     check(mkdtemp(dir->path) != NULL, dir->path);
+    if (fixture == NULL)
+        return;
     DIR *files = opendir(fixture);
     check(files != NULL, fixture);
     for (struct dirent *entry; (entry = readdir(files)) != NULL;) {

@@ -10,8 +10,8 @@ struct model_dir {
     char path[64];
 };
 
-/* A temporary directory with links to the files of `fixture` ("tests/fixtures/marian"). Aborts when
- * the system refuses. */
+/* A temporary directory with links to the files of `fixture` ("tests/fixtures/marian"), or an empty
+ * one if that is NULL. Aborts when the system refuses. */
 void model_dir_new(struct model_dir *dir, const char *fixture);
 
 /* Replaces a file. */

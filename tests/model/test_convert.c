@@ -1,0 +1,215 @@
+/* A converted checkpoint says what the original says: as float32 and int8 to the byte, as float16
+ * nearly; and one with a trimmed vocabulary gives the kept tokens the same logits. */
+#include "base/json.h"
+#include "model/arch.h"
+#include "model/convert.h"
+#include "tests/support/model_dir.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define N_STEPS 4
+
+static struct error err;
+static struct model_dir out;
+
+static void setup(void)
+{
+    error_clear(&err);
+    model_dir_new(&out, NULL);
+}
+
+static void teardown(void)
+{
+    model_dir_free(&out);
+}
+
+/* Logits of a few steps over a made-up sentence, [N_STEPS][V]; `tokens` are the decoder's inputs.
+ */
+static float *logits_of(const char *path, enum precision precision, const uint32_t *tokens,
+                        uint32_t *n_vocabulary, struct config *config)
+{
+    static const uint32_t ids[] = {5, 61, 300, 44, 7, 0};
+    struct model *model;
+    struct session *session;
+    struct session_limits limits = {.n_slots = 1, .max_rows = 1, .max_tokens = 16};
+    struct source source = {.ids = ids, .n_ids = 6};
+    struct candidate best;
+    struct step_row row = {.n_best = 1, .best = &best};
+    struct buffer faults = {0};
+    bool ok =
+        model_open(&model, path, &(struct model_options){.precision = precision}, &faults, &err);
+    ck_assert_msg(ok, "%s", err.text);
+    ck_assert_msg(faults.n_bytes == 0, "%s", faults.bytes);
+    ck_assert(session_new(&session, model, &limits, &err));
+    ck_assert_msg(session_encode(session, 1, &source, &row.sentence, &err), "%s", err.text);
+    *config = *model_config(model);
+    *n_vocabulary = config->target_vocabulary;
+    float *logits = calloc((size_t)N_STEPS * *n_vocabulary, sizeof *logits);
+    for (uint32_t i = 0; i < N_STEPS; i++) {
+        row.token = tokens[i];
+        row.logits = logits + (size_t)i * *n_vocabulary;
+        ck_assert_msg(session_step(session, 1, &row, &err), "%s", err.text);
+    }
+    session_free(session);
+    model_close(model);
+    return logits;
+}
+
+static void convert(const char *from, const struct convert_options *options)
+{
+    ck_assert_msg(convert_model(from, out.path, options, NULL, &err), "%s", err.text);
+}
+
+static const char *const fixtures[] = {
+    "tests/fixtures/marian_odd",
+    "tests/fixtures/marian_swish_multi",
+    "tests/fixtures/m2m100",
+    "tests/fixtures/nllb",
+    "tests/fixtures/mbart50",
+    "tests/fixtures/t5",
+    "tests/fixtures/t5gated_odd",
+    "tests/fixtures/npz_postnorm/model.npz",
+    "tests/fixtures/npz_prenorm_untied/model.npz",
+    "tests/fixtures/npz_ssru/model.npz",
+    "tests/fixtures/npz_ssru/model.intgemm8.bin",
+};
+#define N_FIXTURES ((int)(sizeof fixtures / sizeof fixtures[0]))
+
+static const uint32_t tokens[N_STEPS] = {0, 17, 300, 2};
+
+static void same_bytes(const char *from, enum convert_type type, enum precision precision)
+{
+    struct config before, after;
+    uint32_t n_before, n_after;
+    convert(from, &(struct convert_options){.type = type});
+    float *a = logits_of(from, precision, tokens, &n_before, &before);
+    float *b = logits_of(out.path, precision, tokens, &n_after, &after);
+    ck_assert_uint_eq(n_before, n_after);
+    ck_assert(memcmp(a, b, (size_t)N_STEPS * n_before * sizeof *a) == 0);
+    ck_assert_int_eq(before.family, after.family);
+    ck_assert_uint_eq(before.generation.num_beams, after.generation.num_beams);
+    ck_assert_uint_eq(before.generation.max_length, after.generation.max_length);
+    ck_assert_float_eq(before.generation.length_penalty, after.generation.length_penalty);
+    ck_assert_uint_eq(before.generation.eos[0], after.generation.eos[0]);
+    ck_assert_uint_eq(before.generation.n_banned, after.generation.n_banned);
+    free(a);
+    free(b);
+}
+
+START_TEST(float32)
+{
+    same_bytes(fixtures[_i], CONVERT_F32, PRECISION_F32);
+}
+END_TEST
+
+START_TEST(int8)
+{
+    same_bytes(fixtures[_i], CONVERT_INT8, PRECISION_INT8);
+}
+END_TEST
+
+START_TEST(float16)
+{
+    struct config before, after;
+    uint32_t n_before, n_after;
+    double difference = 0, size = 0;
+    convert(fixtures[_i], &(struct convert_options){.type = CONVERT_F16});
+    float *a = logits_of(fixtures[_i], PRECISION_F32, tokens, &n_before, &before);
+    float *b = logits_of(out.path, PRECISION_F32, tokens, &n_after, &after);
+    ck_assert_uint_eq(n_before, n_after);
+    for (uint32_t i = 0; i < N_STEPS * n_before; i++) {
+        difference += (double)(a[i] - b[i]) * (a[i] - b[i]);
+        size += (double)a[i] * a[i];
+    }
+    ck_assert_double_gt(difference, 0);
+    ck_assert_double_lt(sqrt(difference), 0.01 * sqrt(size));
+    free(a);
+    free(b);
+}
+END_TEST
+
+START_TEST(trimmed_vocabulary)
+{
+    static const char *const from = "tests/fixtures/marian_swish_multi";
+    struct config before, after;
+    uint32_t n_before, n_after, kept[200], mapped[N_STEPS], new_ids[1000];
+    cJSON *old, *new;
+    for (uint32_t i = 0; i < 200; i++)
+        kept[i] = 2 + i * 3;
+    enum precision precision = _i == 0 ? PRECISION_F32 : PRECISION_INT8;
+    convert(from, &(struct convert_options){
+                      .type = _i == 0 ? CONVERT_F32 : CONVERT_INT8, .kept = kept, .n_kept = 200});
+    ck_assert(json_load(&old, from, "vocab.json", 1 << 20, &err));
+    ck_assert_msg(json_load(&new, out.path, "target_vocab.json", 1 << 20, &err), "%s", err.text);
+    memset(new_ids, 0xff, sizeof new_ids);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, new)
+    {
+        const cJSON *was = cJSON_GetObjectItemCaseSensitive(old, item->string);
+        ck_assert(was != NULL);
+        new_ids[was->valueint] = (uint32_t)item->valueint;
+    }
+    static const uint32_t inputs[N_STEPS] = {902, 8, 500, 2};
+    for (uint32_t i = 0; i < N_STEPS; i++)
+        mapped[i] = new_ids[inputs[i]];
+    float *a = logits_of(from, precision, inputs, &n_before, &before);
+    float *b = logits_of(out.path, precision, mapped, &n_after, &after);
+    ck_assert_uint_eq(n_after, (uint32_t)cJSON_GetArraySize(new));
+    ck_assert_uint_ge(n_after, 202); /* </s> and <pad> are kept, too */
+    ck_assert_uint_eq(after.source_vocabulary, before.source_vocabulary);
+    ck_assert_uint_eq(after.generation.start, new_ids[before.generation.start]);
+    ck_assert_uint_eq(after.generation.eos[0], new_ids[before.generation.eos[0]]);
+    ck_assert_uint_eq(after.generation.banned[0], new_ids[before.generation.banned[0]]);
+    ck_assert_uint_eq(after.generation.max_length, before.generation.max_length);
+    for (uint32_t step = 0; step < N_STEPS; step++)
+        for (uint32_t id = 0; id < n_before; id++)
+            if (new_ids[id] != UINT32_MAX)
+                ck_assert(a[step * n_before + id] == b[step * n_after + new_ids[id]]);
+    free(a);
+    free(b);
+    cJSON_Delete(old);
+    cJSON_Delete(new);
+}
+END_TEST
+
+START_TEST(refuses)
+{
+    static const uint32_t kept[] = {5, 901};
+    struct convert_options options = {.kept = kept, .n_kept = 2};
+    ck_assert(!convert_model("tests/fixtures/marian", out.path, &options, NULL, &err));
+    ck_assert_str_eq(err.text, "token 901 is outside the target vocabulary of 901");
+    error_clear(&err);
+    options.n_kept = 1;
+    ck_assert(!convert_model("tests/fixtures/t5", out.path, &options, NULL, &err));
+    ck_assert_int_eq(err.code, ERROR_USAGE);
+    error_clear(&err);
+    options.kept = NULL;
+    model_dir_write(&out, "there", "x", 1);
+    ck_assert(!convert_model("tests/fixtures/marian", out.path, &options, NULL, &err));
+    ck_assert_int_eq(err.code, ERROR_OUTPUT);
+    ck_assert(strstr(err.text, "not empty") != NULL);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("convert");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_loop_test(tcase, float32, 0, N_FIXTURES);
+    tcase_add_loop_test(tcase, int8, 0, N_FIXTURES);
+    tcase_add_loop_test(tcase, float16, 0, N_FIXTURES);
+    tcase_add_loop_test(tcase, trimmed_vocabulary, 0, 2);
+    tcase_add_test(tcase, refuses);
+    tcase_set_timeout(tcase, 60);
+    Suite *suite = suite_create("model");
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
