@@ -9,6 +9,7 @@ void line_free_parts(struct line *line)
     for (size_t i = 0; i < line->n_parts; i++) {
         token_ids_free(&line->parts[i].ids);
         token_ids_free(&line->parts[i].forced_ids);
+        memory_free(line->parts[i].shortlist);
         arena_free(&line->parts[i].arena);
     }
     memory_free(line->parts);

@@ -20,6 +20,8 @@ struct line;
  * it. */
 struct direction {
     struct tokenizer_direction languages;
+    /* Of the texts, for rules of writing; "" if nobody says. A bilingual model has no codes. */
+    char source[TOKENIZER_CODE_BYTES], target[TOKENIZER_CODE_BYTES];
     struct generation generation; /* forced first token and start token as the languages say */
     struct search_options search;
 };
@@ -56,12 +58,13 @@ struct part {
     struct phrase *required; /* [n_required] */
     uint32_t n_required;
     uint32_t max_length, no_repeat_ngram;
-    uint32_t *shortlist; /* [n_shortlist], or NULL */
+    uint32_t *shortlist; /* [n_shortlist], or NULL; for memory_free() */
     uint32_t n_shortlist;
 
     struct kept_text *kept; /* [n_kept] must be found in the translation */
     uint32_t n_kept;
     bool tried_no_repeat, tried_required;
+    bool is_cached; /* its outcome comes from the cache */
 
     struct outcome *outcomes; /* [n_outcomes] best first */
     uint32_t n_outcomes;

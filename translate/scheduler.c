@@ -69,8 +69,10 @@ static void count_line(struct dragoman_statistics *statistics, const struct line
     statistics->loop += (flags & DRAGOMAN_FLAG_LOOP) != 0;
     statistics->lost += (flags & DRAGOMAN_FLAG_LOST) != 0;
     statistics->mended += (flags & DRAGOMAN_FLAG_MENDED) != 0;
-    for (size_t i = 0; i < line->n_parts; i++)
+    for (size_t i = 0; i < line->n_parts; i++) {
         statistics->source_tokens += line->parts[i].ids.n_ids;
+        statistics->cached += line->parts[i].is_cached;
+    }
     statistics->target_tokens += line->result.hypotheses[0].length;
 }
 

@@ -1,6 +1,7 @@
 #include "translate/translator.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "kernels/kernels.h"
 
 #include <stdlib.h>
@@ -13,6 +14,9 @@
 
 /* Bytes of a list of forbidden words. */
 #define FORBID_MAX_BYTES ((size_t)16 << 20)
+
+/* Bytes of tokenizer_config.json, which can list hundreds of languages. */
+#define LANGUAGES_MAX_BYTES ((size_t)8 << 20)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
@@ -61,8 +65,30 @@ static bool open_model(struct translator *translator, const char *path,
                                           .kernels = kernels_find(cpu, &why),
                                           .max_bytes = options->max_memory};
     if (model_options.kernels == NULL)
-        return error_set(err, ERROR_USAGE, "DRAGOMAN_CPU: %s", why);
+        return error_set(err, ERROR_USAGE, "CPU unit '%s': %s", cpu, why);
     return model_open(&translator->model, path, &model_options, NULL, err);
+}
+
+static void copy_code(char out[TOKENIZER_CODE_BYTES], const cJSON *item)
+{
+    const char *code = cJSON_GetStringValue(item);
+    if (code != NULL && strlen(code) < TOKENIZER_CODE_BYTES)
+        strcpy(out, code);
+}
+
+/* Bilingual models need no language codes, but their texts have languages. */
+static bool read_languages(struct translator *translator, const char *directory, struct error *err)
+{
+    static const char name[] = "tokenizer_config.json";
+    cJSON *root;
+    if (!file_exists(directory, name))
+        return true;
+    if (!json_load(&root, directory, name, LANGUAGES_MAX_BYTES, err))
+        return false;
+    copy_code(translator->source, cJSON_GetObjectItemCaseSensitive(root, "source_lang"));
+    copy_code(translator->target, cJSON_GetObjectItemCaseSensitive(root, "target_lang"));
+    cJSON_Delete(root);
+    return true;
 }
 
 static bool open_tokenizer(struct translator *translator, const char *path, struct error *err)
@@ -74,7 +100,8 @@ static bool open_tokenizer(struct translator *translator, const char *path, stru
                                         .encodes_target = !translator->pieces,
                                         .pieces_only = translator->pieces};
     char *directory = directory_of(path, &translator->arena, err);
-    return directory != NULL && tokenizer_open(&translator->tokenizer, directory, &options, err);
+    return directory != NULL && tokenizer_open(&translator->tokenizer, directory, &options, err) &&
+           read_languages(translator, directory, err);
 }
 
 /* Encodes a word or phrase of the target language and adds it to what is forbidden. */
@@ -131,7 +158,13 @@ static bool open_extras(struct translator *translator, const struct dragoman_opt
         return false;
     if (options->terms_path != NULL && !terms_open(&translator->terms, options->terms_path, err))
         return false;
-    return options->forbid_path == NULL || open_forbidden(translator, options->forbid_path, err);
+    if (options->forbid_path != NULL && !open_forbidden(translator, options->forbid_path, err))
+        return false;
+    const struct config *config = translator->config;
+    return options->shortlist_path == NULL ||
+           shortlist_open(&translator->shortlist, options->shortlist_path,
+                          config->source_vocabulary, config->target_vocabulary,
+                          config->share_embeddings, err);
 }
 
 static void take_options(struct translator *translator, const struct dragoman_options *options)
@@ -164,7 +197,8 @@ bool translator_open(struct translator **out, const char *path,
             translator->max_source = translator->config->max_positions;
     }
     ok = ok && settings_make(&translator->settings, translator->config, options, err) &&
-         open_tokenizer(translator, path, err) && open_extras(translator, options, err);
+         open_tokenizer(translator, path, err) && open_extras(translator, options, err) &&
+         reuse_open(&translator->reuse, path, &translator->settings, options, err);
     if (!ok) {
         translator_close(translator);
         return false;
@@ -177,6 +211,8 @@ void translator_close(struct translator *translator)
 {
     if (translator == NULL)
         return;
+    (void)reuse_close(translator->reuse, NULL); /* a cache that is not complete is no loss */
+    shortlist_close(translator->shortlist);
     protect_free(translator->protect);
     terms_close(translator->terms);
     tokenizer_close(translator->tokenizer);
@@ -203,6 +239,17 @@ static void ban(struct generation *generation, uint32_t id)
     generation->n_banned++;
 }
 
+/* The first code that is given. */
+static void write_code(char out[TOKENIZER_CODE_BYTES], const char *asked, const char *model,
+                       const char *file)
+{
+    const char *code = asked != NULL && asked[0] != '\0' ? asked : model[0] != '\0' ? model : file;
+    if (strlen(code) < TOKENIZER_CODE_BYTES)
+        strcpy(out, code);
+    else
+        out[0] = '\0';
+}
+
 bool translator_direct(const struct translator *translator, const char *from, const char *to,
                        struct direction *direction, struct error *err)
 {
@@ -210,6 +257,8 @@ bool translator_direct(const struct translator *translator, const char *from, co
     struct generation *generation = &direction->generation;
     if (!tokenizer_direct(translator->tokenizer, from, to, &direction->languages, err))
         return false;
+    write_code(direction->source, from, direction->languages.source, translator->source);
+    write_code(direction->target, to, direction->languages.target, translator->target);
     *generation = settings->generation;
     if (direction->languages.forced_first != TOKENIZER_NO_ID)
         generation->forced_bos = direction->languages.forced_first;

@@ -15,8 +15,10 @@
 #define DRAGOMAN_TRANSLATE_TRANSLATOR_H
 
 #include "model/model.h"
+#include "model/shortlist.h"
 #include "translate/line.h"
 #include "translate/protect.h"
+#include "translate/reuse.h"
 #include "translate/sentences.h"
 #include "translate/settings.h"
 #include "translate/terms.h"
@@ -26,8 +28,11 @@ struct translator {
     const struct config *config;
     struct tokenizer *tokenizer;
     struct settings settings;
-    struct protect *protect; /* or NULL */
-    struct terms *terms;     /* or NULL */
+    struct protect *protect;                                         /* or NULL */
+    struct terms *terms;                                             /* or NULL */
+    struct shortlist *shortlist;                                     /* or NULL */
+    struct reuse *reuse;                                             /* or NULL */
+    char source[TOKENIZER_CODE_BYTES], target[TOKENIZER_CODE_BYTES]; /* as the model's files say */
     struct phrase *forbidden;
     uint32_t n_forbidden;
     uint32_t max_source; /* source tokens of a sentence; longer ones are cut */

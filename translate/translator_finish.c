@@ -182,7 +182,10 @@ bool translator_finish(const struct translator *translator, const struct directi
         part->flags |= DRAGOMAN_FLAG_LIMIT;
     else
         part->flags &= ~(unsigned)DRAGOMAN_FLAG_LIMIT;
-    return decide_again(translator, direction, part, &best, again, err);
+    if (!decide_again(translator, direction, part, &best, again, err))
+        return false;
+    return *again || translator->reuse == NULL ||
+           reuse_keep(translator->reuse, direction, part, err);
 }
 
 /* ---- a line --------------------------------------------------------------------------------- */
@@ -217,7 +220,7 @@ static bool join_text(const struct direction *direction, const struct line *line
         const struct part *part = &line->parts[i];
         const struct outcome *outcome = outcome_at(part, rank);
         bool needs_space = i > 0 && at == part->start && !line->parts[i - 1].is_cut &&
-                           !is_spaceless(direction->languages.target);
+                           !is_spaceless(direction->target);
         ok = buffer_append(out, line->text + at, part->start - at, err) &&
              (!needs_space || buffer_append_byte(out, ' ', err)) &&
              buffer_append(out, outcome->text, outcome->n_bytes, err);

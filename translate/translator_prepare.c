@@ -281,6 +281,15 @@ static bool ask(const struct translator *translator, const struct direction *dir
         return false;
     if (is_all_kept(part))
         return copy_through(part, part->n_bytes, err);
+    bool found = false;
+    if (translator->reuse != NULL && !reuse_find(translator->reuse, direction, part, &found, err))
+        return false;
+    if (found)
+        return true;
+    if (translator->shortlist != NULL &&
+        !shortlist_select(translator->shortlist, part->ids.ids, part->ids.n_ids, &part->shortlist,
+                          &part->n_shortlist, err))
+        return false;
     part->no_repeat_ngram = settings->generation.no_repeat_ngram_size;
     uint32_t n_forced = part->forced.n_tokens;
     part->max_length = settings_max_length(settings, (uint32_t)part->ids.n_ids, n_forced);
@@ -315,7 +324,8 @@ void translator_request(const struct translator *translator, const struct part *
         .score_forced = line->target != NULL,
         .required = part->required,
         .n_required = part->n_required,
-        .shortlist = part->shortlist,
+        /* Required tokens may be outside. */
+        .shortlist = part->n_required == 0 ? part->shortlist : NULL,
         .n_shortlist = part->n_shortlist,
         .stream = line->result.number << 20 | (uint64_t)(part - line->parts)};
 }

@@ -246,7 +246,7 @@ static void engine_advance(struct scheduler *scheduler, struct engine *engine)
 static struct sentences *sentences_for(struct worker *worker, const struct direction *direction,
                                        struct error *err)
 {
-    const char *language = direction->languages.source;
+    const char *language = direction->source;
     if (worker->sentences == NULL || strcmp(worker->language, language) != 0) {
         sentences_free(worker->sentences);
         worker->sentences = NULL;
