@@ -56,21 +56,39 @@ static int8_t *value_i8(int8_t *channel, size_t k)
     return channel + k / GROUP * GROUP * MATRIX_PANEL + k % GROUP;
 }
 
-/* Quantizes like quantize_rows(), with the same arithmetic. Adding 1.5 * 2^23 rounds to the nearest
+/* Stores a group of a channel's values, the k-th lowest, at once; returns their sum. */
+static int32_t put_group(int8_t *channel, size_t k, uint32_t group)
+{
+    memcpy(channel + k * MATRIX_PANEL, &group, GROUP);
+    return (int8_t)group + (int8_t)(group >> 8) + (int8_t)(group >> 16) + (int8_t)(group >> 24);
+}
+
+/* Quantizes like quantize_rows(), with the same arithmetic: adding 1.5 * 2^23 rounds to the nearest
  * integer, ties to even, and leaves that integer in the low bits. */
+static uint32_t quantized(float value, float inverse)
+{
+    float shifted = value * inverse + 0x1.8p+23f;
+    uint32_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    return bits & 0xff;
+}
+
 static void quantize_channel(struct matrix *w, size_t j, const float *row, float max)
 {
     int8_t *channel = channel_i8(w, j);
     float inverse = max < 0x1p-100f ? 0 : 127.0f / max;
     int32_t sum = 0;
-    for (size_t k = 0; k < w->k; k++) {
-        float shifted = row[k] * inverse + 0x1.8p+23f;
-        int32_t bits;
-        memcpy(&bits, &shifted, sizeof bits);
-        int8_t value = (int8_t)(bits & 0xff);
-        *value_i8(channel, k) = value;
-        sum += value;
-    }
+    size_t k = 0;
+    for (; w->k - k >= GROUP; k += GROUP)
+        sum += put_group(channel, k,
+                         quantized(row[k], inverse) | quantized(row[k + 1], inverse) << 8 |
+                             quantized(row[k + 2], inverse) << 16 |
+                             quantized(row[k + 3], inverse) << 24);
+    uint32_t rest = 0;
+    for (size_t i = 0; k + i < w->k; i++)
+        rest |= quantized(row[k + i], inverse) << 8 * i;
+    if (k < w->k)
+        sum += put_group(channel, k, rest);
     w->scales[j] = inverse > 0 ? max / 127.0f : 0;
     w->sums[j] = sum;
 }
@@ -96,15 +114,27 @@ bool matrix_set_channel_f32(struct matrix *w, size_t j, const float *row,
     return true;
 }
 
+/* Each of the four values -128 as -127: bytes that are 0x80 get their lowest bit. */
+static uint32_t without_minimum(uint32_t group)
+{
+    uint32_t low = group & 0x7f7f7f7f;
+    return group | (~((low + 0x7f7f7f7f) | low) & group & 0x80808080) >> 7;
+}
+
 void matrix_set_channel_i8(struct matrix *w, size_t j, const int8_t *row, float scale)
 {
     int8_t *channel = channel_i8(w, j);
     int32_t sum = 0;
-    for (size_t k = 0; k < w->k; k++) {
-        int8_t value = row[k] == INT8_MIN ? -INT8_MAX : row[k];
-        *value_i8(channel, k) = value;
-        sum += value;
+    size_t k = 0;
+    uint32_t group = 0;
+    for (; w->k - k >= GROUP; k += GROUP) {
+        memcpy(&group, row + k, GROUP);
+        sum += put_group(channel, k, without_minimum(group));
     }
+    group = 0;
+    memcpy(&group, row + k, w->k - k);
+    if (k < w->k)
+        sum += put_group(channel, k, without_minimum(group));
     w->scales[j] = scale;
     w->sums[j] = sum;
 }

@@ -235,7 +235,7 @@ static bool add_request(struct weights *weights, struct request request,
             : !checked_mul(request.n, sizeof(float), &n_bytes) ||
                   !checked_mul(n_bytes, request.k != 0 ? request.k : 1, &n_bytes))
         return error_set(err, ERROR_MODEL, "tensor '%s': too large", parts[0].name);
-    weights->n_bytes += n_bytes;
+    weights->n_bytes += (n_bytes + MEMORY_ALIGNMENT - 1) & ~(size_t)(MEMORY_ALIGNMENT - 1);
     weights->requests[weights->n_requests++] = request;
     return true;
 }
@@ -314,8 +314,17 @@ struct loading {
     const struct weights *weights;
     const struct kernels *kernels;
     float *values; /* [CHUNK_FLOATS] */
+    char *at;      /* what is left of the memory for the weights, all of it taken at once */
     struct error *err;
 };
+
+/* `n_bytes` of it; the first pass has added them up. */
+static void *carve(struct loading *loading, size_t n_bytes)
+{
+    void *memory = loading->at;
+    loading->at += (n_bytes + MEMORY_ALIGNMENT - 1) & ~(size_t)(MEMORY_ALIGNMENT - 1);
+    return memory;
+}
 
 /* Element `bad_at` of what was read from `tensor` is not finite. */
 static bool not_finite(struct loading *loading, const struct tensor *tensor, size_t element,
@@ -476,9 +485,9 @@ static bool load_matrix(struct loading *loading, const struct request *request, 
     if (request->k > CHUNK_FLOATS / 16 ||
         !matrix_bytes(loading->weights->kind, request->n, request->k, &n_bytes))
         return error_set(loading->err, ERROR_MODEL, "matrix too wide: %zu inputs", request->k);
-    void *memory = arena_new(arena, n_bytes, 1, loading->err);
-    if (memory == NULL || !load_smooth(loading, request, &smooth, arena))
+    if (!load_smooth(loading, request, &smooth, arena))
         return false;
+    void *memory = carve(loading, n_bytes);
     matrix_place(request->matrix, loading->weights->kind, request->n, request->k, memory);
     if (loading->weights->kind == MATRIX_I8)
         request->matrix->smooth = smooth;
@@ -492,12 +501,10 @@ static bool load_matrix(struct loading *loading, const struct request *request, 
     return true;
 }
 
-static bool load_vector(struct loading *loading, const struct request *request, struct arena *arena)
+static bool load_vector(struct loading *loading, const struct request *request)
 {
     size_t k = request->k != 0 ? request->k : 1; /* n * k was checked in the first pass */
-    float *vector = arena_new(arena, request->n * k, sizeof *vector, loading->err);
-    if (vector == NULL)
-        return false;
+    float *vector = carve(loading, request->n * k * sizeof *vector);
     *request->vector = vector;
     for (size_t i = 0; i < request->n_sources; i++) {
         const struct source *source = &loading->weights->sources[request->first_source + i];
@@ -514,11 +521,12 @@ bool weights_load(struct weights *weights, const struct kernels *kernels, struct
 {
     struct loading loading = {.weights = weights, .kernels = kernels, .err = err};
     loading.values = memory_new_raw(CHUNK_FLOATS, sizeof *loading.values, err);
-    bool ok = loading.values != NULL;
+    loading.at = arena_new(arena, weights->n_bytes, 1, err);
+    bool ok = loading.values != NULL && loading.at != NULL;
     for (size_t i = 0; ok && i < weights->n_requests; i++) {
         const struct request *request = &weights->requests[i];
         ok = request->matrix != NULL ? load_matrix(&loading, request, arena)
-                                     : load_vector(&loading, request, arena);
+                                     : load_vector(&loading, request);
     }
     memory_free(loading.values);
     return ok;
