@@ -147,11 +147,23 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/support/
     $(BUILD)/libdragoman.a
 	$(CXX) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
-install: all lib
+# Manual pages and completions are read off the program's own table of options.
+$(BUILD)/share/done: $(BUILD)/dragoman
+	rm -rf $(@D) && mkdir -p $(@D)/man/man1
+	for c in $$($(BUILD)/dragoman __commands); do $(BUILD)/dragoman __man $$c > $(@D)/man/man1/dragoman-$$c.1 || exit 1; done
+	mv $(@D)/man/man1/dragoman-translate.1 $(@D)/man/man1/dragoman.1
+	for s in bash zsh fish; do $(BUILD)/dragoman __complete $$s > $(@D)/completion.$$s || exit 1; done
+	touch $@
+
+install: all lib $(BUILD)/share/done
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/share/dragoman/en-de
 	install -m 755 $(BUILD)/dragoman $(DESTDIR)$(PREFIX)/bin/dragoman
 	install -m 644 data/en-de/* $(DESTDIR)$(PREFIX)/share/dragoman/en-de/
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(BUILD)/share/man/man1/*.1
+	install -D -m 644 $(BUILD)/share/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/dragoman
+	install -D -m 644 $(BUILD)/share/completion.zsh $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_dragoman
+	install -D -m 644 $(BUILD)/share/completion.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/dragoman.fish
 	install -m 644 translate/dragoman.h $(DESTDIR)$(PREFIX)/include/dragoman.h
 	install -m 644 $(BUILD)/libdragoman.a $(DESTDIR)$(LIBDIR)/libdragoman.a
 	install -m 644 $(BUILD)/libdragoman.so $(DESTDIR)$(LIBDIR)/libdragoman.so.$(VERSION)

@@ -3,7 +3,7 @@
 #include "cli/json_line.h"
 #include "cli/message.h"
 #include "cli/paths.h"
-#include "cli/store.h"
+#include "cli/vocabulary.h"
 #include "model/model.h"
 
 #include <string.h>
@@ -187,6 +187,22 @@ static int check(const char *path, enum precision precision, struct error *err)
     return print_text("ok\n", 3, err) ? EXIT_DONE : (int)message_fail(err, true);
 }
 
+/* The codes of the model's languages, one a line; nothing for a model that knows none. */
+static bool list_languages(const char *path, struct error *err)
+{
+    struct tokenizer *tokenizer;
+    struct buffer out = {0};
+    if (!vocabulary_open(&tokenizer, path, false, err))
+        return false;
+    bool ok = true;
+    for (size_t i = 0; ok && i < tokenizer_n_languages(tokenizer); i++)
+        ok = buffer_printf(&out, err, "%s\n", tokenizer_language(tokenizer, i));
+    ok = ok && (out.n_bytes == 0 || print_text(out.bytes, out.n_bytes, err));
+    buffer_free(&out);
+    tokenizer_close(tokenizer);
+    return ok;
+}
+
 int cmd_info(struct options *options)
 {
     struct error err = {0};
@@ -195,10 +211,14 @@ int cmd_info(struct options *options)
         error_set(&err, ERROR_USAGE, "info: one model at a time");
         return (int)message_fail(&err, false);
     }
-    const char *name = options->n_operands == 1 ? options->operands[0] : options->model;
+    const char *name = options->n_operands == 1   ? options->operands[0]
+                       : options->model.count > 0 ? options->model.items[0]
+                                                  : NULL;
     int status;
     if (!model_path(name, &path, &err)) {
         status = (int)message_fail(&err, false);
+    } else if (options->languages) {
+        status = list_languages(path.bytes, &err) ? EXIT_DONE : (int)message_fail(&err, false);
     } else if (options->check) {
         status = check(path.bytes, (enum precision)options->precision, &err);
     } else {

@@ -5,7 +5,10 @@
 #include "cli/options.h"
 
 int cmd_translate(struct options *options);
+int cmd_score(struct options *options);
 int cmd_info(struct options *options);
+int cmd_tokenize(struct options *options);
+int cmd_detokenize(struct options *options);
 int cmd_get(struct options *options);
 int cmd_models(struct options *options);
 int cmd_remove(struct options *options);

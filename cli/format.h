@@ -7,19 +7,22 @@
  *     format->write(&settings, record, &result, &out, &err);     appends whole records to `out`
  *
  * What stands before the text is the same for all but JSONL: with --n-best "LINE TAB RANK TAB SCORE
- * TAB", with --score "SCORE TAB". JSONL adds fields instead. */
+ * TAB", with --score "SCORE TAB"; --token-scores and --align are columns behind it. JSONL adds
+ * fields instead. */
 #ifndef DRAGOMAN_CLI_FORMAT_H
 #define DRAGOMAN_CLI_FORMAT_H
 
 #include "base/memory.h"
+#include "translate/dragoman.h"
 
 /* What the format needs to know of the options. */
 struct format_settings {
-    size_t column;     /* tsv: which, from 1 */
-    const char *field; /* jsonl: which */
-    char terminator;   /* '\n' or '\0' */
-    bool score;        /* --score */
-    bool n_best;       /* --n-best: all hypotheses of a result are written, not only the first */
+    size_t column;            /* tsv: which, from 1 */
+    const char *field;        /* jsonl: which */
+    char terminator;          /* '\n' or '\0' */
+    bool score;               /* --score */
+    bool token_scores, align; /* --token-scores, --align: columns behind the text */
+    bool n_best; /* --n-best: all hypotheses of a result are written, not only the first */
 };
 
 /* A line of input on its way through the program. */
@@ -29,31 +32,14 @@ struct record {
     size_t text_at, n_text; /* the text to translate, in `line`... */
     struct buffer decoded;  /* ... or, if is_decoded, this (a JSON string without its escapes) */
     bool is_decoded;
-    bool has_text;            /* false: there is nothing to translate; the line passes through */
+    bool has_text;   /* false: there is nothing to translate; the line passes through */
+    bool has_target; /* pairs: the line holds a translation to be scored, at... */
+    size_t target_at, n_target;
     size_t close_at;          /* jsonl: where new fields go */
     uint64_t number;          /* of the line in its file, from 1 */
     size_t file;              /* index of the input */
     bool has_carriage_return; /* written back as it came */
     bool has_byte_order_mark;
-};
-
-/* A translation as the formats see it. */
-struct format_hypothesis {
-    const char *text;
-    size_t n_bytes;
-    double score;               /* S / T^a */
-    double sum_logprob;         /* S */
-    uint64_t length;            /* T */
-    const char *alignment;      /* "0-0 1-2", or NULL: not asked for */
-    const double *token_scores; /* [n_token_scores] */
-    size_t n_token_scores;
-};
-
-struct format_result {
-    const struct format_hypothesis *hypotheses; /* [count], best first, at least 1 */
-    size_t count;
-    const char *const *flags; /* [n_flags] what happened to the line: "cut", "loop", ... */
-    size_t n_flags;
 };
 
 struct format {
@@ -64,10 +50,10 @@ struct format {
     bool (*find_text)(const struct format_settings *settings, struct record *record,
                       struct error *err);
     bool (*write)(const struct format_settings *settings, const struct record *record,
-                  const struct format_result *result, struct buffer *out, struct error *err);
+                  const struct dragoman_result *result, struct buffer *out, struct error *err);
 };
 
-extern const struct format format_text, format_tsv, format_jsonl;
+extern const struct format format_text, format_tsv, format_jsonl, format_pairs;
 
 /* The format of a file by its extension; format_text for others and for "-". */
 const struct format *format_by_name(const char *path);
@@ -88,10 +74,20 @@ bool format_pass(const struct format_settings *settings, const struct record *re
 bool format_append(const struct format_settings *settings, const char *text, size_t n_bytes,
                    bool is_column, struct buffer *out, struct error *err);
 
-/* What stands before a hypothesis, and what ends a record. */
+/* "0-0 1-2 ..." and "-0.1 -0.03 ...". */
+bool format_append_links(const struct dragoman_hypothesis *hypothesis, struct buffer *out,
+                         struct error *err);
+bool format_append_token_scores(const struct dragoman_hypothesis *hypothesis, char separator,
+                                struct buffer *out, struct error *err);
+
+/* What stands before a hypothesis (scores), what behind it (token scores, alignment), and what ends
+ * a record. */
 bool format_begin(const struct format_settings *settings, const struct record *record, size_t rank,
-                  const struct format_hypothesis *hypothesis, struct buffer *out,
+                  const struct dragoman_hypothesis *hypothesis, struct buffer *out,
                   struct error *err);
+bool format_add(const struct format_settings *settings,
+                const struct dragoman_hypothesis *hypothesis, struct buffer *out,
+                struct error *err);
 bool format_end(const struct format_settings *settings, const struct record *record,
                 struct buffer *out, struct error *err);
 

@@ -39,7 +39,8 @@ void record_free(struct record *record)
 }
 
 bool format_begin(const struct format_settings *settings, const struct record *record, size_t rank,
-                  const struct format_hypothesis *hypothesis, struct buffer *out, struct error *err)
+                  const struct dragoman_hypothesis *hypothesis, struct buffer *out,
+                  struct error *err)
 {
     if (record->has_byte_order_mark && rank <= 1 && !buffer_append_text(out, "\xef\xbb\xbf", err))
         return false;
@@ -47,6 +48,35 @@ bool format_begin(const struct format_settings *settings, const struct record *r
         return buffer_printf(out, err, "%llu\t%zu\t%.5f\t", (unsigned long long)record->number,
                              rank, hypothesis->score);
     return !settings->score || buffer_printf(out, err, "%.5f\t", hypothesis->score);
+}
+
+bool format_append_links(const struct dragoman_hypothesis *h, struct buffer *out, struct error *err)
+{
+    for (uint32_t i = 0; i < h->n_links; i++)
+        if (!buffer_printf(out, err, i == 0 ? "%u-%u" : " %u-%u", h->links[i].source,
+                           h->links[i].target))
+            return false;
+    return true;
+}
+
+bool format_append_token_scores(const struct dragoman_hypothesis *h, char separator,
+                                struct buffer *out, struct error *err)
+{
+    for (uint32_t i = 0; h->log_probs != NULL && i < h->length; i++)
+        if ((i > 0 && !buffer_append_byte(out, separator, err)) ||
+            !buffer_printf(out, err, "%.5f", (double)h->log_probs[i]))
+            return false;
+    return true;
+}
+
+bool format_add(const struct format_settings *settings, const struct dragoman_hypothesis *h,
+                struct buffer *out, struct error *err)
+{
+    if (settings->token_scores &&
+        (!buffer_append_byte(out, '\t', err) || !format_append_token_scores(h, ' ', out, err)))
+        return false;
+    return !settings->align ||
+           (buffer_append_byte(out, '\t', err) && format_append_links(h, out, err));
 }
 
 bool format_end(const struct format_settings *settings, const struct record *record,
@@ -77,15 +107,16 @@ bool format_append(const struct format_settings *settings, const char *text, siz
 }
 
 static bool write_text(const struct format_settings *settings, const struct record *record,
-                       const struct format_result *result, struct buffer *out, struct error *err)
+                       const struct dragoman_result *result, struct buffer *out, struct error *err)
 {
-    size_t count = settings->n_best ? result->count : 1;
+    size_t count = settings->n_best ? result->n_hypotheses : 1;
+    bool has_columns =
+        settings->n_best || settings->score || settings->token_scores || settings->align;
     for (size_t i = 0; i < count; i++) {
-        const struct format_hypothesis *h = &result->hypotheses[i];
+        const struct dragoman_hypothesis *h = &result->hypotheses[i];
         if (!format_begin(settings, record, i + 1, h, out, err) ||
-            !format_append(settings, h->text, h->n_bytes, settings->n_best || settings->score, out,
-                           err) ||
-            !format_end(settings, record, out, err))
+            !format_append(settings, h->text, h->n_bytes, has_columns, out, err) ||
+            !format_add(settings, h, out, err) || !format_end(settings, record, out, err))
             return false;
     }
     return true;

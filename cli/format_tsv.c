@@ -28,17 +28,17 @@ static bool find_text(const struct format_settings *settings, struct record *rec
 }
 
 static bool write_tsv(const struct format_settings *settings, const struct record *record,
-                      const struct format_result *result, struct buffer *out, struct error *err)
+                      const struct dragoman_result *result, struct buffer *out, struct error *err)
 {
     size_t after = record->text_at + record->n_text;
-    size_t count = settings->n_best ? result->count : 1;
+    size_t count = settings->n_best ? result->n_hypotheses : 1;
     for (size_t i = 0; i < count; i++) {
-        const struct format_hypothesis *h = &result->hypotheses[i];
+        const struct dragoman_hypothesis *h = &result->hypotheses[i];
         if (!format_begin(settings, record, i + 1, h, out, err) ||
             !buffer_append(out, record->line.bytes, record->text_at, err) ||
             !format_append(settings, h->text, h->n_bytes, true, out, err) ||
             !buffer_append(out, record->line.bytes + after, record->line.n_bytes - after, err) ||
-            !format_end(settings, record, out, err))
+            !format_add(settings, h, out, err) || !format_end(settings, record, out, err))
             return false;
     }
     return true;

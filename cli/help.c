@@ -45,7 +45,7 @@ static bool write_synopsis(const struct option *row, struct buffer *out, struct 
                          : !buffer_printf(out, err, "      --%s", row->name))
         return false;
     if (row->type == OPTION_FLAG)
-        return true;
+        return strcmp(row->initial, "yes") != 0 || buffer_append_text(out, "[=no]", err);
     return buffer_printf(out, err, row->implied != NULL ? "[=%s]" : " %s", row->argument);
 }
 

@@ -7,19 +7,34 @@
 
 static const struct format *const formats[] = {NULL, &format_text, &format_tsv, &format_jsonl};
 
-static bool open_one(struct input_file *file, const char *path, const struct options *options,
-                     struct error *err)
+static struct line_input_options how_to_read(const struct options *options)
 {
-    struct line_input_options how = {.max_bytes = options->max_line,
-                                     .terminator = options->nul ? '\0' : '\n'};
-    file->path = path;
-    file->format =
-        formats[options->format] != NULL ? formats[options->format] : format_by_name(path);
-    if (line_input_open(&file->lines, path, &how, err))
+    return (struct line_input_options){.max_bytes = options->max_line,
+                                       .terminator = options->nul ? '\0' : '\n'};
+}
+
+/* A named file that cannot be opened is wrong usage: nothing has begun yet. */
+static bool open_lines(struct line_input **lines, const char *path, const struct options *options,
+                       struct error *err)
+{
+    struct line_input_options how = how_to_read(options);
+    if (line_input_open(lines, path, &how, err))
         return true;
     if (err->code == ERROR_INPUT && strcmp(path, "-") != 0)
         err->code = ERROR_USAGE;
     return false;
+}
+
+static bool open_one(struct input_file *file, const char *path, const struct options *options,
+                     struct error *err)
+{
+    file->path = path;
+    if (options->command == COMMAND_SCORE)
+        file->format = &format_pairs;
+    else
+        file->format =
+            formats[options->format] != NULL ? formats[options->format] : format_by_name(path);
+    return open_lines(&file->lines, path, options, err);
 }
 
 /* All files are open at once: the soft limit is there for programs that use select(). */
@@ -37,15 +52,23 @@ bool inputs_open(struct inputs *inputs, const struct options *options, struct er
     static const char *const only_standard_input[] = {"-"};
     const char *const *paths = options->n_operands > 0 ? options->operands : only_standard_input;
     size_t count = options->n_operands > 0 ? options->n_operands : 1;
+    bool has_partner = options->command == COMMAND_SCORE && count == 2;
     *inputs = (struct inputs){.strict = options->strict};
     inputs->settings = (struct format_settings){.column = options->column,
                                                 .field = options->field,
                                                 .terminator = options->nul ? '\0' : '\n',
                                                 .score = options->score,
+                                                .token_scores = options->token_scores,
+                                                .align = options->align,
                                                 .n_best = options->n_best > 0};
     inputs->files = memory_new(count, sizeof *inputs->files, err);
     if (inputs->files == NULL)
         return false;
+    if (has_partner) {
+        count = 1;
+        if (!open_lines(&inputs->partner, paths[1], options, err))
+            return false;
+    }
     if (count > 64)
         allow_many_files();
     for (size_t i = 0; i < count; i++) {
@@ -60,6 +83,7 @@ void inputs_close(struct inputs *inputs)
 {
     for (size_t i = 0; i < inputs->count; i++)
         line_input_close(inputs->files[i].lines);
+    line_input_close(inputs->partner);
     memory_free(inputs->files);
     *inputs = (struct inputs){0};
 }
@@ -81,8 +105,37 @@ const char *inputs_name(const struct inputs *inputs, size_t file)
     return line_input_name(inputs->files[file].lines);
 }
 
-/* The record of a line, its text found; faults are named "FILE:LINE: ...". */
-static struct record *make_record(const struct inputs *inputs, size_t file, const struct line *line,
+/* Appends the partner's next line as the translation of the record's. */
+static bool add_partner(struct line_input *partner, struct record *record, struct error *err)
+{
+    struct line line;
+    enum line_state state = line_input_next(partner, &line, err);
+    if (state == LINE_END)
+        return error_set(err, ERROR_INPUT, "%.200s: ends before line %llu",
+                         line_input_name(partner), (unsigned long long)record->number);
+    if (state == LINE_FAILED)
+        return false;
+    record->has_text = record->has_target = record->line.n_bytes > 0 || line.n_bytes > 0;
+    record->n_text = record->target_at = record->line.n_bytes;
+    record->n_target = line.n_bytes;
+    return buffer_append(&record->line, line.bytes, line.n_bytes, err);
+}
+
+/* Fills the record from a line and finds its text. */
+static bool fill_record(struct inputs *inputs, struct record *record, const struct line *line,
+                        struct error *err)
+{
+    if (!buffer_append(&record->line, line->bytes, line->n_bytes, err))
+        return false;
+    if (inputs->strict && !utf8_valid(line->bytes, line->n_bytes, NULL))
+        return error_set(err, ERROR_INPUT, "not UTF-8 (--strict)");
+    if (inputs->partner != NULL)
+        return add_partner(inputs->partner, record, err);
+    return inputs->files[record->file].format->find_text(&inputs->settings, record, err);
+}
+
+/* The record of a line; faults are named "FILE:LINE: ...". */
+static struct record *make_record(struct inputs *inputs, size_t file, const struct line *line,
                                   struct error *err)
 {
     struct record *record = record_new(err);
@@ -92,15 +145,21 @@ static struct record *make_record(const struct inputs *inputs, size_t file, cons
     record->file = file;
     record->has_carriage_return = line->has_carriage_return;
     record->has_byte_order_mark = line->has_byte_order_mark;
-    bool ok = buffer_append(&record->line, line->bytes, line->n_bytes, err);
-    ok = ok && (!inputs->strict || utf8_valid(line->bytes, line->n_bytes, NULL) ||
-                error_set(err, ERROR_INPUT, "not UTF-8 (--strict)"));
-    ok = ok && inputs->files[file].format->find_text(&inputs->settings, record, err);
-    if (ok)
+    if (fill_record(inputs, record, line, err))
         return record;
     error_prefix(err, "%.200s:%llu", inputs_name(inputs, file), (unsigned long long)line->number);
     record_free(record);
     return NULL;
+}
+
+/* After the last line: the partner must be at its end too. */
+static bool check_partner(const struct inputs *inputs, struct error *err)
+{
+    struct line line;
+    if (inputs->partner == NULL || line_input_next(inputs->partner, &line, err) == LINE_END)
+        return true;
+    return error_set(err, ERROR_INPUT, "%.200s: has more lines than %.200s",
+                     line_input_name(inputs->partner), inputs_name(inputs, 0));
 }
 
 enum line_state inputs_next(struct inputs *inputs, size_t *file, struct record **record,
@@ -116,7 +175,7 @@ enum line_state inputs_next(struct inputs *inputs, size_t *file, struct record *
             return *record != NULL ? LINE_READ : LINE_FAILED;
         }
     }
-    return LINE_END;
+    return check_partner(inputs, err) ? LINE_END : LINE_FAILED;
 }
 
 bool inputs_read(struct inputs *inputs, bool (*take)(void *context, struct record *record),

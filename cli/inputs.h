@@ -21,6 +21,8 @@ struct input_file {
 struct inputs {
     struct input_file *files; /* [count] */
     size_t count;
+    struct line_input
+        *partner; /* score SOURCE TARGET: the second file, read along with the first */
     bool strict;
     struct format_settings settings;
 };

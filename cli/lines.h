@@ -67,6 +67,8 @@ struct line_output;
 struct line_output_options {
     char terminator; /* what ends a record: '\n' or '\0' */
     bool force;      /* an existing file that is not empty is replaced */
+    bool is_resumed; /* ... is kept up to keep_bytes, and what is added goes behind that */
+    uint64_t keep_bytes;
 };
 
 /* Standard output if path is NULL. A file is created if need be; one that holds something is
@@ -87,6 +89,9 @@ bool line_output_add(struct line_output *output, const char *bytes, size_t n_byt
 /* Writes all that was added. ERROR_OUTPUT: "OUT: No space left on device". A part of a record that
  * reached a regular file is cut off again. */
 bool line_output_flush(struct line_output *output, struct error *err);
+
+/* Whole records that the kernel has taken so far. */
+uint64_t line_output_count(const struct line_output *output);
 
 /* For the thread that handles signals: writes what can be written within `milliseconds`, and lets
  * no other thread write afterwards (line_output_add() and line_output_flush() then wait for the end

@@ -25,6 +25,7 @@ struct line_output {
     char *name;
     struct buffer pending; /* bytes [written, n_bytes) are not yet with the kernel */
     size_t written;
+    uint64_t n_records; /* whole ones that are with the kernel */
     pthread_mutex_t lock;
 };
 
@@ -53,8 +54,9 @@ bool line_output_check(const char *path, const struct line_output_options *optio
         if (known && is_same_file(&in, &out) && (path != NULL || out.st_size > 0))
             return error_set(err, ERROR_USAGE, "%s: input file is output file", inputs[i]);
     }
-    if (path != NULL && out.st_size > 0 && !options->force)
-        return error_set(err, ERROR_USAGE, "%s: exists and is not empty (--force replaces it)",
+    if (path != NULL && out.st_size > 0 && !options->force && !options->is_resumed)
+        return error_set(err, ERROR_USAGE,
+                         "%s: exists and is not empty (--force replaces it, --resume goes on)",
                          path);
     return true;
 }
@@ -81,8 +83,13 @@ static bool open_file(struct line_output *out, const char *path,
     out->is_regular = S_ISREG(status.st_mode);
     if (!out->is_regular || status.st_size == 0)
         return true;
+    if (options->is_resumed)
+        return (ftruncate(out->descriptor, (off_t)options->keep_bytes) == 0 &&
+                lseek(out->descriptor, 0, SEEK_END) >= 0) ||
+               error_set_errno(err, ERROR_OUTPUT, errno, "%s", path);
     if (!options->force)
-        return error_set(err, ERROR_USAGE, "%s: exists and is not empty (--force replaces it)",
+        return error_set(err, ERROR_USAGE,
+                         "%s: exists and is not empty (--force replaces it, --resume goes on)",
                          path);
     return ftruncate(out->descriptor, 0) == 0 ||
            error_set_errno(err, ERROR_OUTPUT, errno, "%s", path);
@@ -146,6 +153,10 @@ static int write_once(struct line_output *out)
 {
     ssize_t written = write(out->descriptor, out->pending.bytes + out->written, chunk(out));
     if (written >= 0) {
+        const char *at = out->pending.bytes + out->written;
+        const char *end = at + written;
+        for (; (at = memchr(at, out->terminator, (size_t)(end - at))) != NULL; at++)
+            out->n_records++;
         out->written += (size_t)written;
         return 1;
     }
@@ -196,6 +207,11 @@ bool line_output_flush(struct line_output *output, struct error *err)
             return error_set_errno(err, ERROR_OUTPUT, number, "%s", output->name);
         must_wait = !output->is_regular || state == 0;
     }
+}
+
+uint64_t line_output_count(const struct line_output *output)
+{
+    return output->n_records;
 }
 
 bool line_output_add(struct line_output *output, const char *bytes, size_t n_bytes,

@@ -9,11 +9,39 @@
 #include <string.h>
 
 static const struct command_row commands[] = {
+    {"translate", COMMAND_TRANSLATE, "[OPTION]... [FILE]...", "Translate text, line for line.",
+     "Text comes from standard input or from files (- is standard input); every line of it becomes "
+     "one line of output, in order. This is the default: the name of "
+     "the command may be left out.\n\n"
+     "Lines end with a newline; a last line without one counts, and its translation gets one. A "
+     "line that ends in CR LF gets a translation that ends so. A byte order mark at the beginning "
+     "stays there. Blank lines stay blank. A line of several sentences is translated sentence by "
+     "sentence, and what stands between them is kept.\n\n"
+     "Several files are translated one after the other to the same output, or with an output "
+     "directory (--output DIR/) each to a file of its own.\n\n"
+     "The output does not depend on the number of threads, the batch size, the neighbouring lines, "
+     "or the instruction set.",
+     cmd_translate},
+    {"score", COMMAND_SCORE, "[OPTION]... [PAIRS | SOURCE TARGET]",
+     "Tell how probable given translations are.",
+     "Input is lines of source TAB translation, or two files, line for line. For each pair a line "
+     "is printed: S TAB T TAB SCORE, where S is the sum of the natural logarithms of the "
+     "probabilities of the T target tokens (</s> included) and SCORE is S / T^a. A summary on "
+     "standard error has the cross-entropy and the perplexity.",
+     cmd_score},
     {"info", COMMAND_INFO, "[OPTION]... [MODEL]", "Tell what a model is, or check it.",
      "Without MODEL, the model that -m or the settings name, or the default one. With --check "
      "every "
      "file is read and every fault is printed; exit status 2 says that there are some.",
      cmd_info},
+    {"tokenize", COMMAND_TOKENIZE, "[OPTION]... [FILE]...",
+     "Cut text into pieces of the source vocabulary.",
+     "Line for line, with spaces between the pieces, as --pieces takes them. Language tags and "
+     "</s> are left out, but for --ids.",
+     cmd_tokenize},
+    {"detokenize", COMMAND_DETOKENIZE, "[OPTION]... [FILE]...",
+     "Put pieces of the target vocabulary together.",
+     "Line for line: what --pieces prints, as text.", cmd_detokenize},
     {"get", COMMAND_GET, "[OPTION]... NAME...", "Fetch models from the hub.",
      "NAME is OWNER/NAME as on the hub, with @REVISION if another revision than main is wanted. An "
      "interrupted download goes on where it stopped. HF_ENDPOINT names another hub, HF_TOKEN gives "
@@ -64,10 +92,8 @@ int main(int argc, char **argv)
         return cmd_generate(argc - 1, argv + 1);
     const struct command_row *command = argc > 1 ? find_command(argv[1]) : NULL;
     int first = command != NULL ? 2 : 1;
-    if (command == NULL) {
-        error_set(&err, ERROR_USAGE, "no command (info, get, models, remove)");
-        return (int)message_fail(&err, false);
-    }
+    if (command == NULL)
+        command = &commands[0];
     struct options options;
     int status;
     if (!options_read(&options, command->command, argc - first, argv + first, &err)) {

@@ -89,40 +89,60 @@ enum help_kind { HELP_NONE, HELP_SHORT, HELP_ALL };
 enum stats_kind { STATS_NONE, STATS_TEXT, STATS_JSON };
 enum format_kind { FORMAT_BY_NAME, FORMAT_TEXT, FORMAT_TSV, FORMAT_JSONL };
 
-/* The values. Numbers that the model decides stay 0 (lengths, beam) until they are given. */
+/* The values. Numbers that the model decides stay 0 until they are given; option_is_given() tells a
+ * given 0 from that. */
 struct options {
-    const char *model;
-    const char *output;
-    bool force;
+    struct texts model; /* several: each translates what the one before gave */
+    int precision;      /* index into "auto", "int8", "f32" */
+    const char *cpu;
+    const char *from, *to;
+
     int format; /* enum format_kind */
     uint64_t column;
     const char *field;
     bool nul;
+    bool pieces;
+    int split; /* "line", "none" */
     uint64_t max_line;
     bool strict;
+    bool keep;
+    struct texts protect;
+    const char *terms, *forbid;
+    const char *prefix;
 
-    uint64_t beam;
-    uint64_t n_best;
-    uint64_t max_length;
-    uint64_t min_length;
-    double length_penalty;
-    int stop;
-    bool score;
-    bool pieces;
+    uint64_t beam, n_best;
+    uint64_t max_length, min_length;
+    double max_length_ratio;
+    double length_penalty, word_penalty;
+    int stop;   /* "model", "finished", "heuristic", "exhaustive" */
+    int compat; /* "model", "hf", "ct2", "marian", "fairseq" */
+    uint64_t no_repeat_ngram;
+    double repetition_penalty;
+    bool loop_guard;
+    bool sample;
+    uint64_t top_k;
+    double top_p, temperature;
+    uint64_t seed;
+    const char *shortlist;
 
-    int precision;
-    uint64_t threads;
-    uint64_t batch;
-    uint64_t max_memory;
-
+    const char *output;
+    bool force;
+    bool resume;
+    bool score, token_scores, align;
     bool json;
     bool check;
+    bool languages;
+    bool ids;
+
+    uint64_t threads, batch, max_memory;
+    const char *cache;
+
     bool quiet;
+    bool progress;
     int stats; /* enum stats_kind */
     bool print_config;
     int help; /* enum help_kind */
     bool version;
-    bool limits;
 
     const char **operands; /* [n_operands] */
     size_t n_operands;

@@ -62,12 +62,17 @@ bool outputs_check(struct outputs *outputs, const struct options *options,
     pthread_mutex_init(&outputs->lock, NULL);
     outputs->options = (struct line_output_options){.terminator = options->nul ? '\0' : '\n',
                                                     .force = options->force};
+    outputs->options.is_resumed = options->resume;
     if (options->output != NULL && strcmp(options->output, "-") != 0) {
         if (is_directory(options->output))
             outputs->directory = options->output;
         else
             outputs->path = options->output;
     }
+    if (options->resume && outputs->path == NULL)
+        return error_set(err, ERROR_USAGE, "--resume: needs --output FILE");
+    if (options->resume && options->n_best > 0)
+        return error_set(err, ERROR_USAGE, "--resume: does not go with --n-best");
     const char **paths = memory_new(inputs->count, sizeof *paths, err);
     if (paths == NULL)
         return false;
@@ -137,6 +142,17 @@ bool outputs_add(struct outputs *outputs, size_t file, const char *bytes, size_t
 bool outputs_flush(struct outputs *outputs, struct error *err)
 {
     return line_output_flush(outputs->current, err);
+}
+
+uint64_t outputs_count(const struct outputs *outputs)
+{
+    return outputs->current != NULL ? line_output_count(outputs->current) : 0;
+}
+
+bool outputs_can_resume(const struct outputs *outputs)
+{
+    struct stat status;
+    return outputs->path != NULL && (stat(outputs->path, &status) != 0 || S_ISREG(status.st_mode));
 }
 
 void outputs_abandon(void *outputs)

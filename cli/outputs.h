@@ -29,6 +29,9 @@ struct outputs {
 bool outputs_check(struct outputs *outputs, const struct options *options,
                    const struct inputs *inputs, struct error *err);
 
+/* True if the output is one file, of the kind that a later run can go on with. */
+bool outputs_can_resume(const struct outputs *outputs);
+
 /* Opens the first output. */
 bool outputs_begin(struct outputs *outputs, struct error *err);
 
@@ -38,6 +41,9 @@ bool outputs_add(struct outputs *outputs, size_t file, const char *bytes, size_t
 
 /* Everything that was added is handed to the kernel. */
 bool outputs_flush(struct outputs *outputs, struct error *err);
+
+/* Where the output ends: whole records written to the current output. */
+uint64_t outputs_count(const struct outputs *outputs);
 
 /* For the thread that handles signals: see line_output_abandon(). `outputs` is a struct outputs. */
 void outputs_abandon(void *outputs);

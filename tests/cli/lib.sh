@@ -26,7 +26,7 @@ n_cases=0 n_failed=0
 
 fail() {
     n_failed=$((n_failed + 1))
-    echo "FAILED: $*"
+    printf 'FAILED: %.900s\n' "$*"
 }
 
 skip() {

@@ -1,0 +1,177 @@
+#include "cli/engine.h"
+
+#include "cli/commands.h"
+#include "cli/message.h"
+#include "cli/paths.h"
+
+#include <stdio.h>
+
+bool engine_fault(const struct dragoman_error *from, struct error *err)
+{
+    static const enum error_code codes[] = {
+        [DRAGOMAN_OK] = ERROR_INTERNAL,
+        [DRAGOMAN_USAGE] = ERROR_USAGE,
+        [DRAGOMAN_MODEL] = ERROR_MODEL,
+        [DRAGOMAN_LIMIT] = ERROR_LIMIT,
+        [DRAGOMAN_INPUT] = ERROR_INPUT,
+        [DRAGOMAN_OUTPUT] = ERROR_OUTPUT,
+        [DRAGOMAN_MEMORY] = ERROR_MEMORY,
+        [DRAGOMAN_SYSTEM] = ERROR_SYSTEM,
+        [DRAGOMAN_INTERRUPTED] = ERROR_INTERRUPTED,
+        [DRAGOMAN_INTERNAL] = ERROR_INTERNAL,
+    };
+    return error_set(err, codes[from->status], "%s", from->text);
+}
+
+/* A number of the command line, or "the model decides". */
+static uint32_t number_or_unset(uint64_t value)
+{
+    return value != 0 ? (uint32_t)value : DRAGOMAN_UNSET;
+}
+
+static void set_text(struct dragoman_options *to, const struct options *from)
+{
+    static const enum dragoman_split splits[] = {DRAGOMAN_SPLIT_LINE, DRAGOMAN_SPLIT_NONE};
+    to->from = from->from;
+    to->to = from->to;
+    to->split = splits[from->split];
+    to->pieces = from->pieces;
+    to->strict = from->strict;
+    to->protect = from->keep;
+    to->protect_patterns = from->protect.items;
+    to->n_protect_patterns = from->protect.count;
+    to->terms_path = from->terms;
+    to->forbid_path = from->forbid;
+}
+
+static void set_search(struct dragoman_options *to, const struct options *from)
+{
+    static const enum dragoman_stop stops[] = {DRAGOMAN_STOP_MODEL, DRAGOMAN_STOP_FINISHED,
+                                               DRAGOMAN_STOP_HEURISTIC, DRAGOMAN_STOP_EXHAUSTIVE};
+    static const enum dragoman_compat compats[] = {DRAGOMAN_COMPAT_MODEL, DRAGOMAN_HF, DRAGOMAN_CT2,
+                                                   DRAGOMAN_COMPAT_MARIAN, DRAGOMAN_FAIRSEQ};
+    to->beam = number_or_unset(from->beam);
+    to->n_best = number_or_unset(from->n_best);
+    to->max_length = number_or_unset(from->max_length);
+    to->min_length = number_or_unset(from->min_length);
+    if (option_is_given(from, "max-length-ratio"))
+        to->max_length_ratio = from->max_length_ratio;
+    if (option_is_given(from, "length-penalty"))
+        to->length_penalty = from->length_penalty;
+    if (option_is_given(from, "word-penalty"))
+        to->word_penalty = from->word_penalty;
+    to->stop = stops[from->stop];
+    to->compat = compats[from->compat];
+    if (option_is_given(from, "no-repeat-ngram"))
+        to->no_repeat_ngram = (uint32_t)from->no_repeat_ngram;
+    if (option_is_given(from, "repetition-penalty"))
+        to->repetition_penalty = from->repetition_penalty;
+    to->loop_guard = from->loop_guard;
+    to->sample = from->sample;
+    to->top_k = (uint32_t)from->top_k;
+    to->top_p = from->top_p;
+    to->temperature = from->temperature;
+    to->seed = from->seed;
+    to->shortlist_path = from->shortlist;
+}
+
+static void set_options(struct dragoman_options *to, const struct options *from)
+{
+    static const enum dragoman_precision precisions[] = {DRAGOMAN_PRECISION_AUTO, DRAGOMAN_INT8,
+                                                         DRAGOMAN_F32};
+    dragoman_options_init(to);
+    to->precision = precisions[from->precision];
+    to->cpu = from->cpu;
+    to->max_memory = from->max_memory;
+    set_text(to, from);
+    set_search(to, from);
+    to->tokens = from->token_scores;
+    to->align = from->align;
+    to->threads = (uint32_t)from->threads;
+    to->max_rows = (uint32_t)from->batch;
+    to->cache_path = from->cache;
+}
+
+bool engine_open(struct dragoman **dragoman, const struct options *options, bool scores,
+                 struct error *err)
+{
+    struct dragoman_options settings;
+    struct dragoman_error fault = {0};
+    size_t count = options->model.count > 0 ? options->model.count : 1;
+    struct buffer *paths = memory_new(count, sizeof *paths, err);
+    const char **names = memory_new(count, sizeof *names, err);
+    bool ok = paths != NULL && names != NULL;
+    for (size_t i = 0; ok && i < count; i++) {
+        ok = model_path(options->model.count > 0 ? options->model.items[i] : NULL, &paths[i], err);
+        if (ok)
+            names[i] = paths[i].bytes;
+    }
+    set_options(&settings, options);
+    settings.scores = scores;
+    if (ok && !dragoman_open(dragoman, names, count, &settings, &fault))
+        ok = engine_fault(&fault, err);
+    const char *warning;
+    for (size_t i = 0; ok && (warning = dragoman_warning(*dragoman, i)) != NULL; i++)
+        message_note("%s", warning);
+    for (size_t i = 0; paths != NULL && i < count; i++)
+        buffer_free(&paths[i]);
+    memory_free(paths);
+    memory_free(names);
+    return ok;
+}
+
+static const char *origin_text(const struct option *row, enum option_origin origin, char out[80])
+{
+    char name[64];
+    switch (origin) {
+    case OPTION_FROM_COMMAND_LINE:
+        snprintf(out, 80, "--%s", row->name);
+        return out;
+    case OPTION_FROM_ENVIRONMENT:
+        option_environment_name(row, name);
+        snprintf(out, 80, "%s", name);
+        return out;
+    case OPTION_FROM_FILE:
+        return "configuration file";
+    case OPTION_FROM_MODEL:
+        return "model";
+    case OPTION_DEFAULT:
+        break;
+    }
+    return "default";
+}
+
+/* "name = value  # origin". A value that nobody has set is the library's to tell. */
+static bool append_option(const struct options *options, const struct option *row,
+                          enum option_origin origin, struct buffer *out, struct error *err)
+{
+    char text[80];
+    struct buffer file = {0};
+    const char *from = origin_text(row, origin, text);
+    if (origin == OPTION_FROM_FILE && options_file_path(&file, err))
+        from = file.bytes;
+    bool ok = err->code == ERROR_NONE && buffer_printf(out, err, "%s = ", row->name) &&
+              option_format(options, row, out, err) && buffer_printf(out, err, "  # %s\n", from);
+    buffer_free(&file);
+    return ok;
+}
+
+bool engine_print_config(const struct dragoman *dragoman, const struct options *options,
+                         struct error *err)
+{
+    struct buffer out = {0};
+    size_t count;
+    const struct option *table = options_table(&count);
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++)
+        if (table[i].is_setting && (table[i].commands & options->command) != 0 &&
+            (table[i].initial != NULL || options->origins[i] > OPTION_FROM_MODEL))
+            ok = append_option(options, &table[i], options->origins[i], &out, err);
+    struct dragoman_setting setting;
+    for (size_t i = 0; ok && dragoman_get_setting(dragoman, i, &setting); i++)
+        ok = buffer_printf(&out, err, "%s = %s  # %s\n", setting.name, setting.value,
+                           setting.origin);
+    ok = ok && print_text(out.bytes, out.n_bytes, err);
+    buffer_free(&out);
+    return ok;
+}

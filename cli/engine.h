@@ -1,0 +1,20 @@
+/* engine.h - from the options of the command line to the library: which model, which settings. */
+#ifndef DRAGOMAN_CLI_ENGINE_H
+#define DRAGOMAN_CLI_ENGINE_H
+
+#include "cli/options.h"
+#include "translate/dragoman.h"
+
+/* Opens the model or models of -m (or the default one) with the settings of `options`, and tells
+ * the warnings of opening. `scores`: they are wanted of greedy search too. */
+bool engine_open(struct dragoman **dragoman, const struct options *options, bool scores,
+                 struct error *err);
+
+/* Takes a fault of the library over; returns false. */
+bool engine_fault(const struct dragoman_error *from, struct error *err);
+
+/* --print-config: each value in force and where it came from. */
+bool engine_print_config(const struct dragoman *dragoman, const struct options *options,
+                         struct error *err);
+
+#endif

@@ -1,0 +1,356 @@
+#include "cli/pipeline.h"
+
+#include "base/threads.h"
+#include "cli/engine.h"
+#include "cli/inputs.h"
+#include "cli/message.h"
+#include "cli/outputs.h"
+#include "cli/paths.h"
+#include "cli/progress.h"
+#include "cli/queue.h"
+#include "cli/resume.h"
+#include "cli/signals.h"
+#include "cli/stats.h"
+#include "cli/warnings.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* A result waits no longer than this for company on its way out. */
+#define FLUSH_MILLISECONDS 100
+
+struct run {
+    const struct options *options;
+    struct inputs inputs;
+    struct outputs outputs;
+    struct dragoman *dragoman;
+    struct dragoman_stream *stream;
+    struct queue *queue;
+    struct resume *resume; /* NULL: there is nothing to go on with later */
+    struct warnings warnings;
+    struct progress progress;
+    struct stats stats;
+    struct pipeline_totals totals;
+    struct buffer out;      /* records of one result */
+    int64_t flushed;        /* progress_now() */
+    struct error put_fault; /* why the library took no more lines */
+};
+
+/* ---- the reading side -------------------------------------------------------------------------
+ */
+
+/* Hands a record's text to the library, then the record to the queue: the writer, who finds it
+ * there, may wait for its result. */
+static bool submit(void *context, struct record *record)
+{
+    struct run *run = context;
+    struct dragoman_error fault = {0};
+    if (record->has_text) {
+        struct dragoman_line line = {.number = record->number};
+        line.text = record_text(record, &line.n_bytes);
+        line.prefix = run->options->prefix;
+        line.n_prefix_bytes = line.prefix != NULL ? strlen(line.prefix) : 0;
+        if (record->has_target) {
+            line.target = record->line.bytes + record->target_at;
+            line.n_target_bytes = record->n_target;
+        }
+        if (!dragoman_put(run->stream, &line, &fault)) {
+            record_free(record);
+            return engine_fault(&fault, &run->put_fault);
+        }
+    }
+    return queue_push(run->queue, record);
+}
+
+static void *read_all(void *context)
+{
+    struct run *run = context;
+    struct error err = {0};
+    if (!inputs_read(&run->inputs, submit, run, &err) && err.code == ERROR_NONE)
+        err = run->put_fault;
+    dragoman_finish(run->stream);
+    queue_end(run->queue, &err);
+    return NULL;
+}
+
+/* ---- the writing side -------------------------------------------------------------------------
+ */
+
+static bool write_record(struct run *run, const struct record *record,
+                         const struct dragoman_result *result, struct error *err)
+{
+    const struct format_settings *settings = &run->inputs.settings;
+    buffer_clear(&run->out);
+    bool ok = result != NULL ? run->inputs.files[record->file].format->write(settings, record,
+                                                                             result, &run->out, err)
+                             : format_pass(settings, record, &run->out, err);
+    return ok && outputs_add(&run->outputs, record->file, run->out.bytes, run->out.n_bytes, err);
+}
+
+static void note_result(struct run *run, const struct record *record,
+                        const struct dragoman_result *result)
+{
+    if (result != NULL) {
+        if (warnings_want_to_tell(&run->warnings, result))
+            progress_wipe(&run->progress);
+        warnings_add(&run->warnings, inputs_name(&run->inputs, record->file), record->number,
+                     result);
+    }
+    stats_add(&run->stats, record, result);
+    if (result != NULL) {
+        run->totals.n_lines++;
+        run->totals.n_tokens += result->hypotheses[0].length;
+        run->totals.sum += result->hypotheses[0].sum;
+    }
+    progress_show(&run->progress, run->stats.n_lines, run->stats.n_words, run->stats.n_bytes);
+}
+
+/* Hands on what is written so far. */
+static bool flush(struct run *run, struct error *err)
+{
+    run->flushed = progress_now();
+    if (!outputs_flush(&run->outputs, err))
+        return false;
+    if (run->resume != NULL)
+        resume_save(run->resume);
+    return true;
+}
+
+/* The result of a record that has text. What is written so far is handed on before waiting. */
+static bool take(struct run *run, const struct record *record, struct dragoman_result **result,
+                 struct error *err)
+{
+    struct dragoman_error fault = {0};
+    bool ok = dragoman_take(run->stream, false, result, &fault);
+    if (ok && *result == NULL)
+        ok = flush(run, err) && dragoman_take(run->stream, true, result, &fault);
+    if (ok && *result == NULL)
+        return error_set(err, ERROR_INTERNAL, "a result is missing");
+    if (ok || err->code != ERROR_NONE)
+        return ok;
+    engine_fault(&fault, err);
+    error_prefix(err, "%.200s:%llu", inputs_name(&run->inputs, record->file),
+                 (unsigned long long)record->number);
+    return false;
+}
+
+static bool handle(struct run *run, const struct record *record, struct error *err)
+{
+    struct dragoman_result *result = NULL;
+    if (record->has_text && !take(run, record, &result, err))
+        return false;
+    bool ok = write_record(run, record, result, err);
+    if (run->resume != NULL)
+        ok = ok && resume_note(run->resume, record, err);
+    if (ok)
+        note_result(run, record, result);
+    dragoman_result_free(result);
+    return ok;
+}
+
+static bool write_all(struct run *run, struct error *err)
+{
+    for (;;) {
+        if (!queue_ready(run->queue) && !flush(run, err))
+            return false;
+        struct record *record = queue_pop(run->queue);
+        if (record == NULL)
+            return queue_error(run->queue, err);
+        bool ok = handle(run, record, err);
+        if (ok && progress_now() - run->flushed >= FLUSH_MILLISECONDS)
+            ok = flush(run, err);
+        record_free(record);
+        if (!ok)
+            return false;
+    }
+}
+
+/* Without a second thread: a line is read, translated and written before the next. */
+static bool write_one_by_one(struct run *run, struct error *err)
+{
+    size_t file = 0;
+    struct record *record;
+    enum line_state state;
+    while ((state = inputs_next(&run->inputs, &file, &record, err)) == LINE_READ) {
+        if (!submit(run, record)) {
+            *err = run->put_fault;
+            return false;
+        }
+        struct record *same = queue_pop(run->queue);
+        bool ok = handle(run, same, err) && flush(run, err);
+        record_free(same);
+        if (!ok)
+            return false;
+    }
+    return state == LINE_END;
+}
+
+/* ---- the run ----------------------------------------------------------------------------------
+ */
+
+/* Says where the output ends when a run could not finish. */
+static void say_where(const struct run *run, struct error *err)
+{
+    struct error before = *err;
+    uint64_t n_lines = outputs_count(&run->outputs);
+    if (run->resume != NULL)
+        n_lines += resume_lines(run->resume);
+    if (n_lines == 0)
+        return;
+    error_clear(err);
+    error_set(err, before.code, "%.400s (the output ends after line %llu%s)", before.text,
+              (unsigned long long)n_lines,
+              resume_is_kept(run->resume) ? "; rerun with --resume" : "");
+}
+
+static bool translate(struct run *run, struct error *err)
+{
+    pthread_t reader;
+    struct error no_thread = {0};
+    struct error end_err = {0};
+    bool is_threaded = thread_start(&reader, read_all, run, &no_thread);
+    if (!is_threaded)
+        message_note("%s: reading and translating take turns", no_thread.text);
+    bool ok = flush(run, err) && (is_threaded ? write_all(run, err) : write_one_by_one(run, err));
+    progress_wipe(&run->progress);
+    bool ended = flush(run, &end_err);
+    if (!ok || !ended) {
+        /* The reader may be waiting for its input: it is left to die with the process. */
+        if (ok)
+            *err = end_err;
+        say_where(run, err);
+        outputs_end(&run->outputs, false, &end_err);
+        resume_close(run->resume, false);
+        return false;
+    }
+    if (is_threaded)
+        pthread_join(reader, NULL);
+    ok = outputs_end(&run->outputs, true, err);
+    resume_close(run->resume, ok);
+    return ok;
+}
+
+static bool wants_scores(const struct run *run)
+{
+    bool wanted = run->options->score || run->options->n_best > 0;
+    for (size_t i = 0; i < run->inputs.count; i++)
+        wanted = wanted || run->inputs.files[i].format == &format_jsonl;
+    return wanted;
+}
+
+/* For the thread that handles signals. */
+static void last_words(void *context)
+{
+    struct run *run = context;
+    outputs_abandon(&run->outputs);
+    if (resume_is_kept(run->resume))
+        message_note("interrupted: --resume goes on from here");
+}
+
+/* --resume: passes over the lines that the output has already. *is_done: there is nothing more. */
+static bool skip_lines(struct run *run, bool *is_done, struct error *err)
+{
+    size_t file = 0;
+    struct record *record;
+    enum line_state state = LINE_READ;
+    uint64_t left = resume_lines(run->resume);
+    while (left > 0 && (state = inputs_next(&run->inputs, &file, &record, err)) == LINE_READ) {
+        bool ok = resume_note(run->resume, record, err);
+        record_free(record);
+        if (!ok)
+            return false;
+        left--;
+    }
+    if (left == 0 && resume_is_complete(run->resume)) {
+        state = inputs_next(&run->inputs, &file, &record, err);
+        if (state == LINE_READ)
+            record_free(record);
+        *is_done = state == LINE_END;
+    }
+    return state != LINE_FAILED && resume_check_end(run->resume, state == LINE_END, err);
+}
+
+static bool prepare_resume(struct run *run, bool *is_done, struct error *err)
+{
+    struct buffer path = {0};
+    const struct texts *models = &run->options->model;
+    if (!outputs_can_resume(&run->outputs))
+        return true;
+    bool ok = model_path(models->count > 0 ? models->items[0] : NULL, &path, err) &&
+              resume_open(&run->resume, run->options, path.bytes, err);
+    buffer_free(&path);
+    if (!ok || !run->options->resume)
+        return ok;
+    run->outputs.options.keep_bytes = resume_bytes(run->resume);
+    return skip_lines(run, is_done, err);
+}
+
+/* Everything that can refuse the run, in this order: nothing is touched before all is well.
+ * *is_done: there is nothing left to do. */
+static bool prepare(struct run *run, bool *is_done, struct error *err)
+{
+    struct dragoman_error fault = {0};
+    struct error no_thread = {0};
+    if (!inputs_open(&run->inputs, run->options, err) ||
+        !outputs_check(&run->outputs, run->options, &run->inputs, err) ||
+        !queue_new(&run->queue, err) || !prepare_resume(run, is_done, err))
+        return false;
+    if (*is_done)
+        return true;
+    /* Without a thread to handle them the signals do what they always do. */
+    signals_watch(last_words, run, &no_thread);
+    if (!engine_open(&run->dragoman, run->options, wants_scores(run), err))
+        return false;
+    stats_start(&run->stats);
+    if (run->options->print_config)
+        return true;
+    if (!dragoman_stream_open(run->dragoman, NULL, &run->stream, &fault))
+        return engine_fault(&fault, err);
+    return outputs_begin(&run->outputs, err);
+}
+
+/* Asked for, or on a terminal that is not the output's too. */
+static bool wants_progress(const struct options *options)
+{
+    if (option_is_given(options, "progress"))
+        return options->progress;
+    return !options->quiet && isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) == 0 &&
+           isatty(STDIN_FILENO) == 0;
+}
+
+enum exit_status pipeline_run(struct options *options, struct pipeline_totals *totals)
+{
+    /* Never freed: after a fault the reading thread may still use it, up to the end of the process.
+     */
+    static struct run run;
+    struct error err = {0};
+    run.options = options;
+    bool is_done = false;
+    if (!prepare(&run, &is_done, &err))
+        return message_fail(&err, false);
+    if (is_done) {
+        resume_close(run.resume, true);
+        return EXIT_DONE;
+    }
+    if (options->print_config)
+        return engine_print_config(run.dragoman, options, &err) ? EXIT_DONE
+                                                                : message_fail(&err, true);
+    progress_start(&run.progress, wants_progress(options), inputs_size(&run.inputs));
+    bool ok = translate(&run, &err);
+    if (ok)
+        warnings_end(&run.warnings);
+    else
+        message_error(&err);
+    stats_print(&run.stats, run.dragoman, (enum stats_kind)options->stats);
+    if (!ok)
+        /* Without cleaning up: threads are at work on what would be freed. */
+        _exit((int)exit_status_of(&err, true));
+    if (totals != NULL)
+        *totals = run.totals;
+    dragoman_stream_close(run.stream);
+    dragoman_close(run.dragoman);
+    queue_free(run.queue);
+    inputs_close(&run.inputs);
+    buffer_free(&run.out);
+    return EXIT_DONE;
+}

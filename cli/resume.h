@@ -1,0 +1,55 @@
+/* resume.h - going on where a run stopped (-o FILE --resume): nothing lost, nothing twice, and only
+ * if model, options and input are what they were.
+ *
+ * How far the output is, it says itself: its whole lines. What it was made from stands beside it,
+ * in FILE.state: a fingerprint of model and options, and the SHA-256 of the input's first lines as
+ * of some moment before. The state appears when a run with -o FILE has lasted a second (at once
+ * with
+ * --resume), and goes when the run is complete (stays with --resume, so that a further run finds
+ * nothing to do).
+ *
+ *     struct resume *resume;
+ *     if (!resume_open(&resume, "out.txt", fingerprint, options, &err)) ...
+ *     for (the first resume_lines(resume) records) resume_note(resume, record, &err);
+ *     ... for each record written: resume_note(...); now and then resume_save(resume);
+ *     resume_close(resume, true);
+ */
+#ifndef DRAGOMAN_CLI_RESUME_H
+#define DRAGOMAN_CLI_RESUME_H
+
+#include "cli/format.h"
+#include "cli/options.h"
+
+struct resume;
+
+/* Looks at the output and its state, changing nothing. ERROR_USAGE: the output "does not match", or
+ * is in use by another run. */
+bool resume_open(struct resume **resume, const struct options *options, const char *model_path,
+                 struct error *err);
+
+/* Whole lines that the output has, and the bytes they take. */
+uint64_t resume_lines(const struct resume *resume);
+uint64_t resume_bytes(const struct resume *resume);
+
+/* A record whose line is in the output already (the first resume_lines() of them), or was handed to
+ * it now. ERROR_USAGE if the input is not the one it was. */
+bool resume_note(struct resume *resume, const struct record *record, struct error *err);
+
+/* After the input's end came where the skipping did: false if the run had more to skip, or had been
+ * complete with other input. */
+bool resume_check_end(const struct resume *resume, bool is_input_at_end, struct error *err);
+
+/* True if the run that made the output was complete. */
+bool resume_is_complete(const struct resume *resume);
+
+/* True if there is a state on disk that --resume can go by; NULL is allowed. */
+bool resume_is_kept(const struct resume *resume);
+
+/* After the output was flushed: keeps the state on disk up to date, at most ten times a second. Its
+ * failure is no reason to stop a run. */
+void resume_save(struct resume *resume);
+
+/* The end of the run; NULL is allowed. */
+void resume_close(struct resume *resume, bool is_complete);
+
+#endif

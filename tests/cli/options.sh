@@ -1,0 +1,93 @@
+# Reading the command line, the environment and the configuration file.
+. "$(dirname "$0")/lib.sh"
+
+refuse() { # NAME REGEX ARGUMENT...
+    local name="$1" regex="$2"
+    shift 2
+    expect "$name" rc=2 out= err="$regex" seconds=1 -- "$dragoman" "$@" <<<'text'
+}
+
+# A model that does not exist: the fault must be found before it is looked for.
+no=(-m /nonexistent)
+refuse 'unknown long option' '--frobnicate: unknown option \(see --help\)' "${no[@]}" --frobnicate
+refuse 'near miss' '--theads: unknown option \(did you mean --threads\?\)' "${no[@]}" --theads 4
+refuse 'unknown letter' '-X: unknown option \(see --help\)' "${no[@]}" -X
+refuse 'missing value' '--threads: needs a value' "${no[@]}" --threads
+refuse 'missing value of a letter' '-t: needs a value' "${no[@]}" -t
+for value in 0 -1 999999999 4x 1e3 '' ' 4' +4 0x10 1025 99999999999999999999; do
+    refuse "threads '$value'" "--threads: must be a number from 1 to 1024, not '.*'" "${no[@]}" --threads "$value"
+    refuse "threads='$value'" "--threads: must be a number from 1 to 1024, not '.*'" "${no[@]}" --threads="$value"
+done
+refuse 'letter and value in one' "--threads: must be a number from 1 to 1024, not '4x'" "${no[@]}" -qt4x
+refuse 'beam 0' "--beam: must be a number from 1 to 64, not '0'" "${no[@]}" --beam 0
+refuse 'batch empty' "--batch: must be a number from 1 to 4096, not ''" "${no[@]}" --batch ''
+for value in nan inf 1,5 '' 11 -11 0x1 '1 '; do
+    refuse "length penalty '$value'" "--length-penalty: must be a number from -10 to 10, not '.*'" "${no[@]}" --length-penalty "$value"
+done
+refuse 'choice' "--stop: must be model, finished, heuristic or exhaustive, not 'soon'" "${no[@]}" --stop soon
+refuse 'flag with a value' "--quiet: must be yes or no, not 'maybe'" "${no[@]}" --quiet=maybe
+refuse 'size' "--max-line: must be a size from 1 to 1G, such as 64M, not '16MB'" "${no[@]}" --max-line 16MB
+refuse 'size too large' "--max-line: must be a size from 1 to 1G, such as 64M, not '2G'" "${no[@]}" --max-line 2G
+refuse 'empty text' '--model: must not be empty' -m ''
+refuse 'control bytes and bad UTF-8 are escaped' '--\\x1b\\x0a\\xff: unknown option \(see --help\)' "${no[@]}" $'--\x1b\n\xff'
+refuse 'a long argument is cut' '--x{58}: unknown option \(see --help\)' "${no[@]}" "--$(printf 'x%.0s' {1..10000})"
+refuse 'option of another command' '--beam: not an option of this command \(see --help\)' models --beam 4
+
+# Environment and file.
+config="$XDG_CONFIG_HOME/dragoman/config"
+DRAGOMAN_THREADS=4x refuse 'environment' "DRAGOMAN_THREADS: must be a number from 1 to 1024, not '4x'" "${no[@]}"
+printf '# mine\n\n  beam =  0 \n' >"$config"
+refuse 'file' "$config:3: beam: must be a number from 1 to 64, not '0'" "${no[@]}"
+printf 'beam 4\n' >"$config"
+refuse 'file without =' "$config:1: must be 'name = value'" "${no[@]}"
+printf 'output = /tmp/x\n' >"$config"
+refuse 'what is not a setting' "$config:1: 'output' is not a setting" "${no[@]}"
+printf '\0\xff = 4\n' >"$config"
+refuse 'file of rubbish' "$config:1: must be 'name = value'" "${no[@]}"
+expect 'help does not read the file' rc=0 -- "$dragoman" --help
+expect 'what the command line gives is not read from the file' rc=2 err='.*not a setting.*|.*name = value.*' -- "$dragoman" "${no[@]}" -b 2
+rm "$config"; mkdir "$config"
+refuse 'file is a directory' "$config: not a regular file" "${no[@]}"
+rmdir "$config"; mkfifo "$config"
+refuse 'file is a FIFO' "$config: not a regular file" "${no[@]}"
+rm "$config"
+
+printf 'beam = 2\nthreads = 2\nquiet = yes\n' >"$config"
+printf 'beam = 5  # --beam\nthreads = 3  # DRAGOMAN_THREADS\nquiet = yes  # %s\n' "$config" >precedence
+expect 'command line, environment, file' out_file=precedence -- env DRAGOMAN_THREADS=3 DRAGOMAN_BEAM=9 bash -c '"$0" --beam 5 --print-config | grep -E "^(beam|threads|quiet) ="' "$dragoman"
+rm "$config"
+
+# Help and version.
+expect 'help' -- "$dragoman" --help
+check 'help begins with the usage' grep -q '^Usage: dragoman \[OPTION\]... \[FILE\]...$' .out
+check 'help fits 80 columns' bash -c '! grep -E "^.{81}" .out'
+expect 'help of everything' -- "$dragoman" --help=all
+check 'all options are there' bash -c 'grep -q -- --length-penalty .out && grep -q -- --max-line .out'
+check 'help of everything fits 80 columns' bash -c '! grep -E "^.{81}" .out'
+expect 'version' -- "$dragoman" --version
+check 'version' grep -Eq '^dragoman [0-9]+\.[0-9]+\.[0-9]+$' .out
+for option in --help --help=all --version; do
+    expect "$option to a full device" rc=1 err='standard output: No space left on device' -- bash -c '"$0" $1 >/dev/full' "$dragoman" $option
+    expect "$option to a closed output" rc=1 err='standard output: Bad file descriptor' -- bash -c '"$0" $1 >&-' "$dragoman" $option
+done
+for command in $("$dragoman" __commands); do
+    expect "$command --help" -- "$dragoman" "$command" --help
+    check "$command --help" grep -q '^Usage: dragoman' .out
+    expect "man page of $command" -- "$dragoman" __man "$command"
+    check "man page of $command" grep -q '^\.SH OPTIONS' .out
+    if command -v man >/dev/null; then
+        check "man page of $command formats" bash -c 'test -z "$(man --warnings -E UTF-8 -l -Tutf8 -Z .out 2>&1 >/dev/null)"'
+    fi
+done
+for shell in bash zsh fish; do
+    expect "completion of $shell" -- "$dragoman" __complete $shell
+    check "completion of $shell knows the options" grep -q length-penalty .out
+    if command -v $shell >/dev/null; then
+        check "completion of $shell is its syntax" $shell -n .out
+    fi
+done
+expect 'completion of another shell' rc=2 err="no completion for 'csh'" -- "$dragoman" __complete csh
+
+# No name: argv[0] empty, argc 0.
+expect 'argv[0] is empty' rc=2 err='started without the name of the program' -- bash -c 'exec -a "" "$0"' "$dragoman"
+finish

@@ -1,0 +1,47 @@
+# Interrupted runs: whole lines, within 200 ms, death by the signal.
+. "$(dirname "$0")/lib.sh"
+en='A dog runs on the beach.' de='Ein Hund rennt am Strand.'
+for i in $(seq 20000); do echo "$en"; done >in.txt
+
+interrupt() { # SIGNAL SECONDS
+    n_cases=$((n_cases + 1))
+    local before after status
+    # A script's background jobs have SIGINT ignored.
+    env --default-signal=INT,HUP,TERM "$dragoman" in.txt >out.txt 2>err.txt &
+    local child=$!
+    sleep "$2"
+    before=$EPOCHREALTIME
+    kill -"$1" $child 2>/dev/null || { fail "$1 after $2 s: it ended before"; return; }
+    wait $child 2>/dev/null
+    status=$?
+    after=$EPOCHREALTIME
+    [ $status -eq $((128 + $(kill -l $1))) ] || fail "$1 after $2 s: status $status"
+    local took=$(((${after/./} - ${before/./}) / 1000))
+    # The promise is 200 ms; the machine that runs the tests may be busy.
+    [ $took -le 500 ] || fail "$1 after $2 s: took $took ms"
+    [ "$(tail -c 1 out.txt | od -An -c | tr -d ' ')" = '\n' ] || [ ! -s out.txt ] || fail "$1 after $2 s: a torn line"
+    [ -z "$(sort -u out.txt | grep -vx "$de")" ] || fail "$1 after $2 s: a wrong line: $(sort -u out.txt | head -3)"
+}
+for signal in INT TERM HUP; do
+    # From before the model is open to the middle of the run.
+    for seconds in 0.001 0.01 0.03 0.1 0.3 0.6; do interrupt $signal $seconds; done
+done
+
+# Ignored signals stay ignored.
+head -200 in.txt >few.txt
+sed "s/.*/$de/" few.txt >want.txt
+expect 'nohup' out_file=want.txt -- bash -c 'trap "" HUP; "$0" few.txt & sleep 0.05; kill -HUP $!; wait $!' "$dragoman"
+expect 'stopped, continued, resized' out_file=want.txt -- bash -c '"$0" few.txt & for i in 1 2 3 4 5; do kill -TSTP $!; sleep 0.02; kill -CONT $!; kill -WINCH $!; done 2>/dev/null; wait $!' "$dragoman"
+
+# What is finished is written when the input has stopped coming.
+n_cases=$((n_cases + 1))
+mkfifo pipe
+env --default-signal=INT "$dragoman" <pipe >out.txt &
+child=$!
+{ head -3 in.txt; sleep 3; } >pipe &
+for i in $(seq 30); do [ "$(wc -l <out.txt)" -eq 3 ] && break; sleep 0.1; done
+[ "$(wc -l <out.txt)" -eq 3 ] || fail 'lines are not written while the input pauses'
+kill -INT $child
+wait $child
+[ $? -eq 130 ] || fail 'interrupted while it waits for input'
+finish
