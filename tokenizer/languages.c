@@ -165,18 +165,39 @@ static bool unknown_language(const char *const *codes, size_t n_codes, const cha
                      what, wanted, n_codes, list, n_listed < n_codes ? ", ..." : "");
 }
 
+/* "__de__", ">>de<<" and "<2de>", as the tokens are written, are "de". */
+static void unwrap(const char *code, char plain[CODE_BYTES])
+{
+    static const struct {
+        const char *before, *after;
+    } wraps[] = {{"__", "__"}, {">>", "<<"}, {"<2", ">"}};
+    snprintf(plain, CODE_BYTES, "%s", code);
+    size_t n = strlen(plain);
+    for (size_t i = 0; i < sizeof wraps / sizeof wraps[0]; i++) {
+        size_t before = strlen(wraps[i].before), after = strlen(wraps[i].after);
+        if (n <= before + after || strncmp(plain, wraps[i].before, before) != 0 ||
+            strcmp(plain + n - after, wraps[i].after) != 0)
+            continue;
+        memmove(plain, plain + before, n - before - after);
+        plain[n - before - after] = '\0';
+        return;
+    }
+}
+
 bool languages_match(const char *const *codes, size_t n_codes, const char *wanted, const char *what,
                      size_t *index, struct error *err)
 {
     struct tag want, have;
     bool wants_script, has_script;
+    char plain[CODE_BYTES];
+    unwrap(wanted, plain);
     for (size_t i = 0; i < n_codes; i++)
-        if (same_code(codes[i], wanted)) {
+        if (same_code(codes[i], plain)) {
             *index = i;
             return true;
         }
     int best = 0;
-    bool parsed = parse(wanted, &want, &wants_script);
+    bool parsed = parse(plain, &want, &wants_script);
     for (size_t i = 0; parsed && i < n_codes; i++) {
         if (!parse(codes[i], &have, &has_script) || strcmp(want.language, have.language) != 0)
             continue;
