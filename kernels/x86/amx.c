@@ -8,7 +8,7 @@
 #include "kernels/x86/vec512.h"
 
 #include "kernels/tables.h"
-#include "kernels/x86/finish_i8.h"
+#include "kernels/vector_finish.h"
 #include "kernels/x86/tiles.h"
 
 #define TILE_ROWS ((size_t)16)

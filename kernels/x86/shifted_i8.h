@@ -10,7 +10,7 @@
 #ifndef DRAGOMAN_KERNELS_X86_SHIFTED_I8_H
 #define DRAGOMAN_KERNELS_X86_SHIFTED_I8_H
 
-#include "kernels/x86/finish_i8.h"
+#include "kernels/vector_finish.h"
 
 #define BLOCK_ROWS 6
 #define BLOCK_DEPTH ((size_t)8192)

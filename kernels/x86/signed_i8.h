@@ -13,7 +13,7 @@
 #ifndef DRAGOMAN_KERNELS_X86_SIGNED_I8_H
 #define DRAGOMAN_KERNELS_X86_SIGNED_I8_H
 
-#include "kernels/x86/finish_i8.h"
+#include "kernels/vector_finish.h"
 
 #define BLOCK_ROWS 4 /* eight ymm accumulators: more rows, and compilers spill */
 #define BLOCK_DEPTH ((size_t)8192)

@@ -282,6 +282,11 @@ static inline soft_floats soft_cvtph_ps(__m256i a)
                        _mm256_cvtph_ps(_mm256_extracti128_si256(a, 1)));
 }
 
+#undef _mm512_cmp_ps_mask
+#undef _mm512_extractf32x8_ps
+#undef _mm512_slli_epi32
+#undef _mm512_srli_epi32
+
 #define __m512 soft_floats
 #define __m512i soft_ints
 #define _mm256_dpbusd_avx_epi32 soft_dpbusd_avx_epi32

@@ -1,6 +1,7 @@
-/* finish_i8.h - from the int32 sums of an int8 product to its output. */
-#ifndef DRAGOMAN_KERNELS_X86_FINISH_I8_H
-#define DRAGOMAN_KERNELS_X86_FINISH_I8_H
+/* vector_finish.h - from the int32 sums of an int8 product to its output. Included by a
+ * unit's file after its vec*.h. */
+#ifndef DRAGOMAN_KERNELS_VECTOR_FINISH_H
+#define DRAGOMAN_KERNELS_VECTOR_FINISH_H
 
 #include "kernels/vector_tile.h"
 
