@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs every Check program (tests/*/test_*.c, built by make) and every CLI script (tests/cli/*.sh),
+# Runs every Check program (tests/*/test_*.c, built by make) and every script (tests/cli/*.sh, tests/kernels/*.sh),
 # several at a time, and ends with "N passed, N failed, N skipped". A script exits 0: passed, 77:
 # skipped, else failed; what it wrote is shown only then.
 #
@@ -40,7 +40,7 @@ run_one() { # path of the test's source; its number
 }
 
 number=0
-for source in tests/*/test_*.c tests/cli/*.sh; do
+for source in tests/*/test_*.c tests/cli/*.sh tests/kernels/*.sh; do
     [ -e "$source" ] && [ "$source" != tests/cli/lib.sh ] && wanted "$source" "$@" || continue
     while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
     number=$((number + 1))
