@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs every Check program (tests/*/test_*.c, built by make) and every script (tests/cli/*.sh, tests/kernels/*.sh),
-# several at a time, and ends with "N passed, N failed, N skipped". A script exits 0: passed, 77:
+# Runs every Check program (tests/*/test_*.c, built by make) and every script (tests/cli/*.sh,
+# tests/kernels/*.sh), several at a time, and ends with "N passed, N failed, N skipped". A script exits 0: passed, 77:
 # skipped, else failed; what it wrote is shown only then.
 #
 #   BUILD=build tests/run.sh [NAME...]      only tests whose path contains one of the names

@@ -63,7 +63,7 @@ int main(void)
         return 77;
     }
     TCase *tables = tcase_create("tables");
-    tcase_set_timeout(tables, 60);
+    tcase_set_timeout(tables, 120);
     tcase_add_test(tables, avx512_is_the_definition);
     tcase_add_test(tables, avxvnni_is_the_definition);
     tcase_add_test(tables, vnni_is_the_definition);
