@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-/* Multiplications below which waking the team costs more than it saves. */
-#define TEAM_MINIMUM_WORK ((size_t)1 << 18)
+/* Multiplications that are worth a part of their own, and the most parts for each member. */
+#define TEAM_PART_WORK ((size_t)1 << 17)
+#define TEAM_PARTS 2
 
 void operand_set(struct session *session, struct operand *operand, const struct matrix *w, size_t m,
                  const float *x, size_t stride)
@@ -27,13 +28,13 @@ struct product {
     size_t y_stride;
 };
 
-/* A member's share of the columns, in whole panels. */
-static void multiply_part(void *argument, unsigned member, unsigned n_members)
+/* A part of the columns, in whole panels. */
+static void multiply_part(void *argument, unsigned part, unsigned n_parts)
 {
     const struct product *p = argument;
     size_t panels = (p->w->n + MATRIX_PANEL - 1) / MATRIX_PANEL;
-    size_t first = panels * member / n_members * MATRIX_PANEL;
-    size_t end = panels * (member + 1) / n_members * MATRIX_PANEL;
+    size_t first = panels * part / n_parts * MATRIX_PANEL;
+    size_t end = panels * (part + 1) / n_parts * MATRIX_PANEL;
     if (end > p->w->n)
         end = p->w->n;
     if (first >= end)
@@ -59,8 +60,11 @@ void operand_multiply(struct session *session, const struct operand *operand,
                               .epilogue = &with_bias,
                               .y = y,
                               .y_stride = y_stride};
-    bool is_large = operand->m * linear->w.n * linear->w.k >= TEAM_MINIMUM_WORK;
-    team_run(is_large ? session->limits.team : NULL, multiply_part, &product);
+    struct team *team = session->limits.team;
+    size_t n_parts = operand->m * linear->w.n * linear->w.k / TEAM_PART_WORK;
+    size_t most = team_size(team) > 1 ? TEAM_PARTS * team_size(team) : 1;
+    n_parts = n_parts < 1 ? 1 : n_parts > most ? most : n_parts;
+    team_run(team, (unsigned)n_parts, multiply_part, &product);
 }
 
 void linear_apply(struct session *session, const struct linear *linear, size_t m, const float *x,

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* What a member knows of a row so far. */
+/* What a part knows of a row so far. */
 struct output_row {
     struct candidate *best; /* [n_best] by logit descending, then token ascending */
     uint32_t n;
@@ -23,18 +23,18 @@ struct output_group {
     uint32_t n_columns, n_blocks;
 };
 
-bool output_new(struct output *output, unsigned n_members, uint32_t n_vocabulary, struct error *err)
+bool output_new(struct output *output, unsigned n_shares, uint32_t n_vocabulary, struct error *err)
 {
-    output->members = memory_new(n_members, sizeof *output->members, err);
-    if (output->members == NULL)
+    output->shares = memory_new(n_shares, sizeof *output->shares, err);
+    if (output->shares == NULL)
         return false;
-    output->n_members = n_members;
-    for (unsigned i = 0; i < n_members; i++) {
-        struct output_member *member = &output->members[i];
-        member->tile = memory_new((size_t)OUTPUT_ROWS * OUTPUT_BLOCK, sizeof(float), err);
-        member->indices = memory_new(OUTPUT_BLOCK, sizeof *member->indices, err);
-        member->rows = memory_new(SESSION_CHUNK, sizeof *member->rows, err);
-        if (member->tile == NULL || member->indices == NULL || member->rows == NULL)
+    output->n_shares = n_shares;
+    for (unsigned i = 0; i < n_shares; i++) {
+        struct output_share *share = &output->shares[i];
+        share->tile = memory_new((size_t)OUTPUT_ROWS * OUTPUT_BLOCK, sizeof(float), err);
+        share->indices = memory_new(OUTPUT_BLOCK, sizeof *share->indices, err);
+        share->rows = memory_new(SESSION_CHUNK, sizeof *share->rows, err);
+        if (share->tile == NULL || share->indices == NULL || share->rows == NULL)
             return false;
     }
     output->n_blocks = (n_vocabulary + OUTPUT_BLOCK - 1) / OUTPUT_BLOCK;
@@ -45,13 +45,13 @@ bool output_new(struct output *output, unsigned n_members, uint32_t n_vocabulary
 
 void output_free(struct output *output)
 {
-    for (unsigned i = 0; i < output->n_members; i++) {
-        memory_free(output->members[i].tile);
-        memory_free(output->members[i].indices);
-        memory_free(output->members[i].rows);
-        memory_free(output->members[i].best);
+    for (unsigned i = 0; i < output->n_shares; i++) {
+        memory_free(output->shares[i].tile);
+        memory_free(output->shares[i].indices);
+        memory_free(output->shares[i].rows);
+        memory_free(output->shares[i].best);
     }
-    memory_free(output->members);
+    memory_free(output->shares);
     memory_free(output->maxima);
     memory_free(output->sums);
     *output = (struct output){0};
@@ -160,7 +160,7 @@ static uint32_t token_of(const struct output_group *group, uint32_t column)
     return group->tokens != NULL ? group->tokens[column] : column;
 }
 
-static void find_candidates(const struct output_group *group, struct output_member *member,
+static void find_candidates(const struct output_group *group, struct output_share *share,
                             const struct step_row *row, struct output_row *state, uint32_t first,
                             uint32_t count, const float *x)
 {
@@ -174,9 +174,9 @@ static void find_candidates(const struct output_group *group, struct output_memb
     float threshold = state->n == row->n_best ? state->best[state->n - 1].logit
                       : state->n == 0         ? lower_bound(kernels, count, x, row->n_best)
                                               : -INFINITY;
-    size_t n = kernels->select_above(count, x, threshold, member->indices);
+    size_t n = kernels->select_above(count, x, threshold, share->indices);
     for (size_t j = 0; j < n; j++) {
-        uint32_t i = member->indices[j];
+        uint32_t i = share->indices[j];
         if (x[i] > -INFINITY)
             insert(state, row->n_best, token_of(group, first + i), x[i]);
     }
@@ -215,12 +215,12 @@ static void ban(const struct output_group *group, const struct step_row *row,
     }
 }
 
-static void take_block(const struct output_group *group, struct output_member *member, uint32_t i,
+static void take_block(const struct output_group *group, struct output_share *share, uint32_t i,
                        uint32_t block, uint32_t first, uint32_t count, float *x)
 {
     struct session *session = group->session;
     struct step_row *row = &group->rows[i];
-    struct output_row *state = &member->rows[i];
+    struct output_row *state = &share->rows[i];
     size_t at = (size_t)i * session->output.n_blocks + block;
     state->not_finite |= !isfinite(session->kernels->finite_max(count, x));
     copy_wanted(group, row, state, first, count, x);
@@ -238,7 +238,7 @@ static void take_block(const struct output_group *group, struct output_member *m
     if (!row->renormalize)
         ban(group, row, state, first, count, x);
     if (row->n_best != 0)
-        find_candidates(group, member, row, state, first, count, x);
+        find_candidates(group, share, row, state, first, count, x);
 }
 
 /* ---- all blocks of all rows -------------------------------------------------------------------
@@ -259,14 +259,14 @@ static struct matrix columns_of(const struct matrix *w, size_t first, size_t cou
     return part;
 }
 
-static void output_part(void *argument, unsigned index, unsigned n_members)
+static void output_work(void *argument, unsigned index, unsigned n_parts)
 {
     const struct output_group *group = argument;
-    struct output_member *member = &group->session->output.members[index];
+    struct output_share *share = &group->session->output.shares[index];
     const struct kernels *kernels = group->session->kernels;
     const struct operand *a = group->operand;
-    uint32_t end = (uint32_t)((uint64_t)group->n_blocks * (index + 1) / n_members);
-    for (uint32_t block = (uint32_t)((uint64_t)group->n_blocks * index / n_members); block < end;
+    uint32_t end = (uint32_t)((uint64_t)group->n_blocks * (index + 1) / n_parts);
+    for (uint32_t block = (uint32_t)((uint64_t)group->n_blocks * index / n_parts); block < end;
          block++) {
         uint32_t first = block * OUTPUT_BLOCK, count = group->n_columns - first;
         count = count < OUTPUT_BLOCK ? count : OUTPUT_BLOCK;
@@ -277,27 +277,27 @@ static void output_part(void *argument, unsigned index, unsigned n_members)
             size_t m = a->m - i < OUTPUT_ROWS ? a->m - i : OUTPUT_ROWS;
             if (w.kind == MATRIX_F32)
                 kernels->matmul_f32(m, a->x + i * a->stride, a->stride, &w, 0, count, &epilogue,
-                                    member->tile, OUTPUT_BLOCK);
+                                    share->tile, OUTPUT_BLOCK);
             else
                 kernels->matmul_i8(m, a->q + i * a->q_stride, a->q_stride, a->scales + i, &w, 0,
-                                   count, &epilogue, member->tile, OUTPUT_BLOCK);
+                                   count, &epilogue, share->tile, OUTPUT_BLOCK);
             for (size_t j = 0; j < m; j++)
-                take_block(group, member, (uint32_t)(i + j), block, first, count,
-                           member->tile + j * OUTPUT_BLOCK);
+                take_block(group, share, (uint32_t)(i + j), block, first, count,
+                           share->tile + j * OUTPUT_BLOCK);
         }
     }
 }
 
-/* Room for the lists of the members that cannot write to the answer itself. */
+/* Room for the lists of the shares that cannot write to the answer itself. */
 static bool reserve_lists(struct output *output, uint32_t n_best, struct error *err)
 {
     if (n_best <= output->best_stride)
         return true;
-    for (unsigned i = 1; i < output->n_members; i++) {
-        memory_free(output->members[i].best);
-        output->members[i].best =
+    for (unsigned i = 1; i < output->n_shares; i++) {
+        memory_free(output->shares[i].best);
+        output->shares[i].best =
             memory_new((size_t)SESSION_CHUNK * n_best, sizeof(struct candidate), err);
-        if (output->members[i].best == NULL) {
+        if (output->shares[i].best == NULL) {
             output->best_stride = 0;
             return false;
         }
@@ -314,11 +314,11 @@ static bool start_rows(struct output *output, uint32_t m, const struct step_row 
         n_best = rows[i].n_best > n_best ? rows[i].n_best : n_best;
     if (!reserve_lists(output, n_best, err))
         return false;
-    for (unsigned k = 0; k < output->n_members; k++) {
-        struct output_member *member = &output->members[k];
+    for (unsigned k = 0; k < output->n_shares; k++) {
+        struct output_share *share = &output->shares[k];
         for (uint32_t i = 0; i < m; i++)
-            member->rows[i] = (struct output_row){
-                .best = k == 0 ? rows[i].best : member->best + (size_t)i * output->best_stride};
+            share->rows[i] = (struct output_row){
+                .best = k == 0 ? rows[i].best : share->best + (size_t)i * output->best_stride};
     }
     return true;
 }
@@ -326,9 +326,9 @@ static bool start_rows(struct output *output, uint32_t m, const struct step_row 
 static bool finish_row(struct output *output, uint32_t i, uint32_t n_blocks, struct step_row *row,
                        struct error *err)
 {
-    struct output_row *state = &output->members[0].rows[i];
-    for (unsigned k = 1; k < output->n_members; k++) {
-        const struct output_row *other = &output->members[k].rows[i];
+    struct output_row *state = &output->shares[0].rows[i];
+    for (unsigned k = 1; k < output->n_shares; k++) {
+        const struct output_row *other = &output->shares[k].rows[i];
         state->not_finite |= other->not_finite;
         for (uint32_t j = 0; j < other->n; j++)
             insert(state, row->n_best, other->best[j].token, other->best[j].logit);
@@ -370,7 +370,7 @@ static bool output_rows(struct session *session, uint32_t m, struct step_row *ro
     if (!start_rows(output, m, rows, err))
         return false;
     operand_set(session, &operand, &linear->w, m, states, session->config->width);
-    team_run(session->limits.team, output_part, &group);
+    team_run(session->limits.team, output->n_shares, output_work, &group);
     for (uint32_t i = 0; i < m; i++)
         if (!finish_row(output, i, group.n_blocks, &rows[i], err))
             return false;

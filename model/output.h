@@ -32,24 +32,23 @@ struct gathered {
 
 void gathered_free(struct gathered *gathered);
 
-/* One member's room. */
-struct output_member {
+/* Room for one share of the columns: there are as many as members of the team. */
+struct output_share {
     float *tile;             /* [OUTPUT_ROWS][OUTPUT_BLOCK] */
     uint32_t *indices;       /* [OUTPUT_BLOCK] */
     struct output_row *rows; /* [SESSION_CHUNK] */
-    struct candidate *best;  /* [SESSION_CHUNK][best_stride], members other than 0 */
+    struct candidate *best;  /* [SESSION_CHUNK][best_stride], shares other than the first */
 };
 
 struct output {
-    struct output_member *members; /* [n_members] */
-    unsigned n_members;
+    struct output_share *shares; /* [n_shares] */
+    unsigned n_shares;
     uint32_t best_stride;
     float *maxima, *sums; /* [SESSION_CHUNK][n_blocks] */
     uint32_t n_blocks;
 };
 
-bool output_new(struct output *output, unsigned n_members, uint32_t n_vocabulary,
-                struct error *err);
+bool output_new(struct output *output, unsigned n_shares, uint32_t n_vocabulary, struct error *err);
 void output_free(struct output *output);
 
 /* Answers the rows' questions from their decoder states [n_rows][D]. */
