@@ -89,6 +89,12 @@ static bool seccomp_available(void)
            syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
+static bool names_paths(const struct sandbox_needs *needs)
+{
+    return (needs->readable != NULL && needs->readable[0] != NULL) ||
+           (needs->writable != NULL && needs->writable[0] != NULL);
+}
+
 static const char *state_name(bool landlock, bool seccomp)
 {
     if (landlock)
@@ -120,7 +126,7 @@ static size_t fill_ruleset(struct ruleset *rules, int abi)
 
 static bool add_paths(int ruleset, const char *const *paths, uint64_t allowed, struct error *err)
 {
-    for (; *paths != NULL; paths++) {
+    for (; paths != NULL && *paths != NULL; paths++) {
         struct stat status;
         int descriptor = open(*paths, O_PATH | O_CLOEXEC);
         if (descriptor < 0 || fstat(descriptor, &status) != 0) {
@@ -252,7 +258,7 @@ static void allow_by_argument(struct filter *filter, bool paths)
 
 static void fill_filter(struct filter *filter, const struct sandbox_needs *needs)
 {
-    bool paths = needs->readable[0] != NULL || needs->writable[0] != NULL;
+    bool paths = names_paths(needs);
     load(filter, offsetof(struct seccomp_data, arch));
     emit(filter, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, NATIVE_ARCH);
     give(filter, SECCOMP_RET_KILL_PROCESS);
@@ -293,7 +299,7 @@ bool sandbox_enter(enum sandbox_mode mode, const struct sandbox_needs *needs, co
                    struct error *err)
 {
     bool landlock = false, seccomp = false;
-    bool paths = needs->readable[0] != NULL || needs->writable[0] != NULL;
+    bool paths = names_paths(needs);
     if (state != NULL)
         *state = "none";
     if (mode == SANDBOX_OFF)

@@ -30,15 +30,14 @@ enum sandbox_mode {
     SANDBOX_OFF      /* nothing is given away */
 };
 
-#define SANDBOX_MAX_PATHS 16
-
 /* What is still needed afterwards; {0} is nothing but open descriptors. */
 struct sandbox_needs {
     /* Existing files and directories (all that is below) that may still be opened: for reading, or
      * for reading, writing, creating, renaming and removing (a cache beside its journal, `-o DIR`,
-     * the directory of a socket that is to be removed). NULL ends the list. */
-    const char *readable[SANDBOX_MAX_PATHS + 1];
-    const char *writable[SANDBOX_MAX_PATHS + 1];
+     * the directory of a socket that is to be removed). Each list ends with NULL; NULL alone is
+     * the empty one. */
+    const char *const *readable;
+    const char *const *writable;
     bool connections; /* accept and answer connections on sockets that are already there */
 };
 

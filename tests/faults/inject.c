@@ -10,8 +10,9 @@
  * initialisation on (a library that cannot initialise is the loader's affair). System calls are
  * counted where the program itself makes them: what libraries do with theirs is not ours to test.
  *
- * Blocks from aligned_alloc(), where all of the program's own memory comes from, carry a mark in
- * front, so that those still there at the end can be told: they leaked. */
+ * Blocks from aligned_alloc(), where all of the program's own memory comes from, carry a head, so
+ * that those still there at the end can be told. Lost are those that no variable of the program and
+ * of its libraries leads to, directly or through other blocks. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +40,7 @@ extern void __libc_free(void *pointer);
 
 /* What the one who runs it reads back; also after a crash, since it is a shared mapping. */
 struct report {
-    _Atomic uint64_t counted, failed, live, ended;
+    _Atomic uint64_t counted, failed, lost, ended;
 };
 
 enum target {
@@ -117,11 +118,6 @@ __attribute__((constructor)) static void arm(void)
     is_armed = wanted != TARGET_NONE;
 }
 
-__attribute__((destructor)) static void tell_the_end(void)
-{
-    atomic_store(&report->ended, 1);
-}
-
 /* True if this call has to fail; errno is set. */
 static bool fails(enum target target, const void *caller)
 {
@@ -143,7 +139,84 @@ static bool fails(enum target target, const void *caller)
 /* Allocations. */
 
 #define MARK 0x64726167506d616eULL
-#define MARK_BYTES 64
+#define HEAD_BYTES 64
+
+/* Stands in front of a block. */
+struct head {
+    struct head *before, *after;
+    size_t n_bytes;
+    bool is_reached;
+    char room[HEAD_BYTES - 5 * 8];
+    uint64_t mark;
+};
+_Static_assert(sizeof(struct head) == HEAD_BYTES, "the block after it is aligned");
+
+static struct head *heads;
+static atomic_flag heads_busy = ATOMIC_FLAG_INIT;
+
+static void lock_heads(void)
+{
+    while (atomic_flag_test_and_set(&heads_busy))
+        ;
+}
+
+static void unlock_heads(void)
+{
+    atomic_flag_clear(&heads_busy);
+}
+
+/* Looks for addresses of blocks in memory; true if one was found that had not been reached. */
+static bool reach_from(const void *memory, size_t n_bytes)
+{
+    bool found = false;
+    for (size_t i = 0; i + sizeof(uintptr_t) <= n_bytes; i += sizeof(uintptr_t)) {
+        uintptr_t word;
+        memcpy(&word, (const char *)memory + i, sizeof word);
+        for (struct head *head = heads; head != NULL; head = head->after) {
+            uintptr_t begin = (uintptr_t)(head + 1);
+            if (!head->is_reached && word >= begin && word <= begin + head->n_bytes)
+                head->is_reached = found = true;
+        }
+    }
+    return found;
+}
+
+static int reach_from_variables(struct dl_phdr_info *info, size_t size, void *context)
+{
+    (void)size;
+    (void)context;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
+        bool is_ours = (uintptr_t)&heads >= begin && (uintptr_t)&heads < begin + segment->p_memsz;
+        if (segment->p_type == PT_LOAD && (segment->p_flags & PF_W) != 0 && !is_ours) {
+            void *start;
+            memcpy(&start, &begin, sizeof start);
+            reach_from(start, segment->p_memsz);
+        }
+    }
+    return 0;
+}
+
+/* After the program's own destructors. */
+__attribute__((destructor)) static void tell_the_end(void)
+{
+    bool more = true;
+    lock_heads();
+    dl_iterate_phdr(reach_from_variables, NULL);
+    while (more) {
+        more = false;
+        for (struct head *head = heads; head != NULL; head = head->after)
+            if (head->is_reached && reach_from(head + 1, head->n_bytes))
+                more = true;
+    }
+    uint64_t lost = 0;
+    for (struct head *head = heads; head != NULL; head = head->after)
+        lost += !head->is_reached;
+    unlock_heads();
+    atomic_store(&report->lost, lost);
+    atomic_store(&report->ended, 1);
+}
 
 void *malloc(size_t n_bytes)
 {
@@ -179,35 +252,50 @@ int posix_memalign(void **out, size_t alignment, size_t n_bytes)
 
 void *aligned_alloc(size_t alignment, size_t n_bytes)
 {
-    if (fails(TARGET_ALLOCATION, CALLER) || alignment > MARK_BYTES ||
-        n_bytes > SIZE_MAX - MARK_BYTES) {
+    if (fails(TARGET_ALLOCATION, CALLER) || alignment > HEAD_BYTES ||
+        n_bytes > SIZE_MAX - HEAD_BYTES) {
         errno = ENOMEM;
         return NULL;
     }
-    char *block = __libc_memalign(MARK_BYTES, n_bytes + MARK_BYTES);
-    if (block == NULL)
+    struct head *head = __libc_memalign(HEAD_BYTES, n_bytes + HEAD_BYTES);
+    if (head == NULL)
         return NULL;
-    uint64_t mark = MARK;
-    memcpy(block + MARK_BYTES - sizeof mark, &mark, sizeof mark);
-    atomic_fetch_add(&report->live, 1);
-    return block + MARK_BYTES;
+    lock_heads();
+    *head = (struct head){.after = heads, .n_bytes = n_bytes, .mark = MARK};
+    if (heads != NULL)
+        heads->before = head;
+    heads = head;
+    unlock_heads();
+    return head + 1;
 }
 
-/* In front of an unmarked block stands its size, which no size can be MARK. */
+static void unlink_head(struct head *head)
+{
+    lock_heads();
+    if (head->before != NULL)
+        head->before->after = head->after;
+    else
+        heads = head->after;
+    if (head->after != NULL)
+        head->after->before = head->before;
+    unlock_heads();
+}
+
+/* In front of any other block stands its size, which no size can be MARK. */
 void free(void *pointer)
 {
     if (pointer == NULL)
         return;
-    uint64_t mark = 0;
-    char *bytes = pointer;
-    memcpy(&mark, bytes - sizeof mark, sizeof mark);
+    uint64_t mark;
+    memcpy(&mark, (char *)pointer - sizeof mark, sizeof mark);
     if (mark != MARK) {
         __libc_free(pointer);
         return;
     }
-    memset(bytes - sizeof mark, 0, sizeof mark);
-    atomic_fetch_sub(&report->live, 1);
-    __libc_free(bytes - MARK_BYTES);
+    struct head *head = (struct head *)pointer - 1;
+    head->mark = 0;
+    unlink_head(head);
+    __libc_free(head);
 }
 
 /* System calls. `real` is looked up at the first call. */

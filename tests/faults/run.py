@@ -9,7 +9,7 @@ figures; exit status 1 if anything broke the contract.
 
 The contract: the program ends by itself, within ten seconds, with status 0 and all of the right
 answer, or 1 and whole lines of its beginning, or 2 and nothing. On a failure it says so on standard
-error in lines that begin "dragoman: ". Nothing of its memory is left at the end. A call that was
+error in lines that begin "dragoman: ". None of its memory is lost at the end. A call that was
 only interrupted, or did less than asked, changes nothing at all.
 """
 
@@ -91,8 +91,8 @@ def run(arguments, output, library=None, **fault):
             pass
     out = out.replace(local.data.encode(), b"DATA")
     with open(local.report, "rb") as file:
-        counted, failed, live, ended = struct.unpack("<4Q", file.read(32))
-    return status, out, err, counted, failed, live, ended, half_a_model(local.data)
+        counted, failed, lost, ended = struct.unpack("<4Q", file.read(32))
+    return status, out, err, counted, failed, lost, ended, half_a_model(local.data)
 
 
 def half_a_model(data):
@@ -105,7 +105,7 @@ def half_a_model(data):
                for name in names)
 
 
-def faults_of(answer, status, out, err, how, call, failed, live, ended, half):
+def faults_of(answer, status, out, err, how, call, failed, lost, ended, half):
     """What of the contract was broken."""
     if call == "allocation" and err.endswith(LOADER_GIVES_UP):
         return
@@ -129,8 +129,8 @@ def faults_of(answer, status, out, err, how, call, failed, live, ended, half):
             yield "message: " + line[:200]
     if half:
         yield "half a model in the store"
-    if ended and live and failed:
-        yield f"{live} blocks of memory left"
+    if ended and lost and failed:
+        yield f"{lost} blocks of memory lost"
 
 
 def places(count, most):

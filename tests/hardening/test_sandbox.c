@@ -38,6 +38,9 @@ enum { EXIT_WENT_THROUGH = 10, EXIT_REFUSED = 11, EXIT_NOT_CONFINED = 12 };
 static char directory[] = "/tmp/dragoman-sandbox-XXXXXX";
 static char inside[64], outside[] = "/etc/passwd";
 
+static const char *const the_directory[] = {directory, NULL};
+static const char *const the_file[] = {inside, NULL};
+
 static bool confined(void)
 {
     return strcmp(sandbox_available(), "none") != 0;
@@ -332,8 +335,8 @@ static int use_directory(void)
 
 START_TEST(test_named_paths)
 {
-    const struct sandbox_needs write_there = {.writable = {directory}};
-    const struct sandbox_needs read_there = {.readable = {directory}};
+    const struct sandbox_needs write_there = {.writable = the_directory};
+    const struct sandbox_needs read_there = {.readable = the_directory};
     ck_assert_int_eq(attempt_with(use_directory, &write_there), WENT_THROUGH);
     if (!has_landlock())
         return;
@@ -343,7 +346,7 @@ START_TEST(test_named_paths)
     ck_assert_int_eq(attempt_with(make_socket, &write_there), REFUSED);
     int descriptor = open(inside, O_RDWR | O_CREAT, 0600);
     close(descriptor);
-    const struct sandbox_needs one_file = {.writable = {inside}};
+    const struct sandbox_needs one_file = {.writable = the_file};
     ck_assert_int_eq(attempt_with(open_to_write, &one_file), WENT_THROUGH);
     ck_assert_int_eq(attempt_with(remove_file, &one_file), REFUSED);
     unlink(inside);
@@ -395,7 +398,7 @@ static int use_sqlite(void)
 
 START_TEST(test_libraries)
 {
-    const struct sandbox_needs write_there = {.writable = {directory}};
+    const struct sandbox_needs write_there = {.writable = the_directory};
     ck_assert_int_eq(attempt(use_icu), WENT_THROUGH);
     ck_assert_int_eq(attempt(use_pcre), WENT_THROUGH);
     ck_assert_int_eq(attempt(use_sqlite), REFUSED);
@@ -440,7 +443,8 @@ START_TEST(test_modes)
     ck_assert(sandbox_enter(SANDBOX_OFF, &(struct sandbox_needs){0}, &state, &err));
     ck_assert_str_eq(state, "none");
     ck_assert_int_eq(open_to_read(), 0);
-    const struct sandbox_needs missing = {.readable = {"/nonexistent/path"}};
+    static const char *const nowhere[] = {"/nonexistent/path", NULL};
+    const struct sandbox_needs missing = {.readable = nowhere};
     if (has_landlock()) {
         ck_assert(!sandbox_enter(SANDBOX_AUTO, &missing, &state, &err));
         ck_assert_int_eq(err.code, ERROR_SYSTEM);
