@@ -6,10 +6,11 @@
 #define DRAGOMAN_BASE_JSON_H
 
 #include "base/file.h"
+#include "base/json_scan.h"
 
 #include <cJSON.h>
 
-#define JSON_MAX_DEPTH 64
+#define JSON_MAX_DEPTH JSON_SCAN_MAX_DEPTH
 
 /* Reads and parses directory/name (see file_load()). Faults are ERROR_MODEL: "config.json: line 3:
  * duplicate key". *root is for cJSON_Delete(). */

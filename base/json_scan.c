@@ -122,8 +122,10 @@ bool json_scan_string(struct json_scan *scan, struct buffer *out)
         const char *run = scan->at;
         while (scan->at < scan->end && *scan->at != '"' && *scan->at != '\\') {
             size_t length = utf8_next(scan->at, (size_t)(scan->end - scan->at), NULL);
-            if (length == 0 || (unsigned char)*scan->at < 0x20)
-                return fault(scan, "a control character or ill-formed UTF-8 in a string");
+            if (length == 0)
+                return fault(scan, "not UTF-8");
+            if ((unsigned char)*scan->at < 0x20)
+                return fault(scan, "a control character in a string");
             scan->at += length;
         }
         if (!buffer_append(out, run, (size_t)(scan->at - run), NULL))
@@ -172,15 +174,18 @@ static void skip_digits(struct json_scan *scan)
 /* -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)? */
 static bool skip_number(struct json_scan *scan)
 {
-    static const char reason[] = "malformed number or word";
+    static const char reason[] = "a number is malformed";
+    const char *start = scan->at;
     if (scan->at < scan->end && *scan->at == '-')
         scan->at++;
     if (!is_digit(scan))
-        return fault(scan, reason);
-    if (*scan->at == '0')
-        scan->at++;
-    else
-        skip_digits(scan);
+        return fault(scan,
+                     scan->at == scan->end ? "the text ends too early" : "a value is malformed");
+    bool zero = *scan->at == '0';
+    scan->at++;
+    if (zero && is_digit(scan))
+        return fault(scan, "a number begins with 0");
+    skip_digits(scan);
     if (scan->at < scan->end && *scan->at == '.') {
         scan->at++;
         if (!is_digit(scan))
@@ -195,7 +200,8 @@ static bool skip_number(struct json_scan *scan)
             return fault(scan, reason);
         skip_digits(scan);
     }
-    return true;
+    return scan->at - start <= JSON_SCAN_MAX_NUMBER ||
+           fault(scan, "a number of more than 63 characters");
 }
 
 static bool skip_scalar(struct json_scan *scan, struct buffer *text)

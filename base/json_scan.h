@@ -24,6 +24,7 @@ struct json_scan {
 
 #define JSON_SCAN_MAX_INTEGER ((uint64_t)1 << 53)
 #define JSON_SCAN_MAX_DEPTH 64
+#define JSON_SCAN_MAX_NUMBER 63 /* characters; what cJSON takes */
 
 /* Takes `bracket`, '{' or '['. */
 bool json_scan_open(struct json_scan *scan, char bracket);
