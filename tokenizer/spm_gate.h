@@ -16,8 +16,9 @@
 /* Limits on what a file may ask for. */
 #define SPM_MAX_BYTES ((size_t)64 << 20)
 #define SPM_MAX_TABLE_BYTES ((size_t)4 << 20) /* normalizer table; real ones have 0.3 MB */
-#define SPM_MAX_TABLE_MATCHES 32 /* the library's array of normalizer matches at one place */
-#define SPM_MAX_USER_MATCHES 64  /* the same of user-defined pieces */
+#define SPM_MAX_TABLE_MATCHES 32     /* the library's array of normalizer matches at one place */
+#define SPM_MAX_REPLACEMENT_BYTES 64 /* of a character; the longest of Unicode's own has 33 */
+#define SPM_MAX_USER_MATCHES 64      /* the same of user-defined pieces */
 #define SPM_MAX_SELF_TESTS 1000
 
 enum spm_type { SPM_UNIGRAM = 1, SPM_BPE = 2 };

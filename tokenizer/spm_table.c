@@ -57,8 +57,11 @@ static const char *check_units(const struct table *table, const unsigned char *p
             return "a leaf that is none";
         if ((leaf & ~LEAF_BIT) >= pool_bytes)
             return "a leaf value out of range";
-        if ((pool[leaf & ~LEAF_BIT] & 0xc0) == 0x80)
+        const unsigned char *text = pool + (leaf & ~LEAF_BIT);
+        if ((*text & 0xc0) == 0x80)
             return "a leaf value inside a character";
+        if (strnlen((const char *)text, SPM_MAX_REPLACEMENT_BYTES + 1) > SPM_MAX_REPLACEMENT_BYTES)
+            return "a replacement of more than 64 bytes"; /* 2,000 characters would become many */
     }
     return NULL;
 }

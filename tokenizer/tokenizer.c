@@ -11,42 +11,47 @@
 /* ---- opening -----------------------------------------------------------------------------------
  */
 
-/* The library's turn: it recurses while it builds its index, so that it gets a stack of known
- * size. */
+/* The library's turn: it recurses while it builds its index, so that it gets a stack of known size,
+ * and it takes its time, so that two models are loaded side by side. */
 struct loading {
-    struct opening *opening;
-    bool ok;
+    struct splitter *splitter;
+    pthread_t thread;
+    bool started, ok;
+    struct error err;
 };
 
-static bool load_library(struct opening *opening, struct splitter *splitter)
-{
-    if (splitter->library != NULL)
-        return true;
-    return sentencepiece_open(&splitter->library, splitter->file, splitter->bytes,
-                              splitter->n_bytes, splitter->spm.pieces.count, opening->err);
-}
-
-static void *load_libraries(void *argument)
+static void *load_library(void *argument)
 {
     struct loading *loading = argument;
-    struct opening *opening = loading->opening;
-    struct splitter *const *side = opening->tokenizer->splitter;
-    loading->ok =
-        load_library(opening, side[TOKENIZER_SOURCE]) &&
-        (!opening->options->encodes_target || load_library(opening, side[TOKENIZER_TARGET]));
+    struct splitter *splitter = loading->splitter;
+    loading->ok = sentencepiece_open(&splitter->library, splitter->file, splitter->bytes,
+                                     splitter->n_bytes, splitter->spm.pieces.count, &loading->err);
     return NULL;
 }
 
 static bool open_libraries(struct opening *opening)
 {
-    struct loading loading = {.opening = opening};
-    pthread_t thread;
-    if (opening->tokenizer->splitter[TOKENIZER_SOURCE] == NULL || opening->options->pieces_only)
+    struct splitter *const *side = opening->tokenizer->splitter;
+    struct loading loading[2] = {{.splitter = side[TOKENIZER_SOURCE]}};
+    bool ok = true;
+    if (opening->options->pieces_only)
         return true;
-    if (!thread_start(&thread, load_libraries, &loading, opening->err))
-        return false;
-    pthread_join(thread, NULL);
-    return loading.ok;
+    if (opening->options->encodes_target && side[TOKENIZER_TARGET] != side[TOKENIZER_SOURCE])
+        loading[1].splitter = side[TOKENIZER_TARGET];
+    for (size_t i = 0; i < 2; i++)
+        if (loading[i].splitter != NULL)
+            loading[i].started =
+                thread_start(&loading[i].thread, load_library, &loading[i], opening->err);
+    for (size_t i = 0; i < 2; i++) {
+        if (loading[i].splitter == NULL)
+            continue;
+        if (loading[i].started)
+            pthread_join(loading[i].thread, NULL);
+        ok = ok && loading[i].started && loading[i].ok;
+        if (loading[i].started && !loading[i].ok)
+            error_set(opening->err, loading[i].err.code, "%s", loading[i].err.text);
+    }
+    return ok;
 }
 
 static bool load_config(struct opening *opening, cJSON **root, const char *file)

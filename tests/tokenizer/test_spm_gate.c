@@ -369,6 +369,11 @@ START_TEST(f10_leaves)
     expect_bad_table(units, "b", 2, "normalizer table: a leaf value out of range");
     map_a(units, 1);
     expect_bad_table(units, "\xc3\xa9", 3, "normalizer table: a leaf value inside a character");
+    char text[66];
+    memset(text, 'b', sizeof text);
+    text[65] = '\0';
+    map_a(units, 0);
+    expect_bad_table(units, text, sizeof text, "normalizer table: a replacement of more than 64");
 }
 END_TEST
 
