@@ -6,6 +6,8 @@
 #include "model/shards.h"
 #include "model/tensors.h"
 #include "tests/support/checkpoints.h"
+#include "tokenizer/sentencepiece.h"
+#include "tokenizer/spm_gate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +134,46 @@ void fuzz_json(const uint8_t *bytes, size_t n_bytes)
     }
 }
 
+static bool take_piece(void *context, uint32_t id, const char *piece, size_t n_bytes,
+                       struct error *err)
+{
+    const struct spm *spm = context;
+    (void)piece;
+    (void)err;
+    require(id < spm->pieces.count && n_bytes > 0);
+    return true;
+}
+
+static void encode_texts(const struct sentencepiece_model *model, const struct spm *spm)
+{
+    static const char *const texts[] = {"ab ba aab  b",
+                                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                                        "x\xc3\xa9\xef\xbd\xb6\xef\xbe\x9e \x01\x02 <s>", " "};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct error err = {0};
+        if (!sentencepiece_encode(model, texts[i], strlen(texts[i]), take_piece, (void *)spm, &err))
+            require_line(&err);
+    }
+}
+
+void fuzz_spm(const uint8_t *bytes, size_t n_bytes)
+{
+    struct error err = {0};
+    struct spm spm;
+    struct sentencepiece_model *model;
+    if (!spm_gate(&spm, "fuzz", bytes, n_bytes, &err)) {
+        require_line(&err);
+        return;
+    }
+    if (sentencepiece_open(&model, "fuzz", bytes, n_bytes, spm.pieces.count, &err)) {
+        encode_texts(model, &spm);
+        sentencepiece_close(model);
+    } else {
+        require_line(&err);
+    }
+    spm_free(&spm);
+}
+
 const struct fuzz_target fuzz_targets[] = {
     {"fuzz_safetensors", fuzz_safetensors},
     {"fuzz_npz", fuzz_npz},
@@ -139,5 +181,6 @@ const struct fuzz_target fuzz_targets[] = {
     {"fuzz_marian_bin", fuzz_marian_bin},
     {"fuzz_ct2", fuzz_ct2},
     {"fuzz_json", fuzz_json},
+    {"fuzz_spm", fuzz_spm},
     {NULL, NULL},
 };

@@ -17,6 +17,8 @@ void fuzz_marian_bin(const uint8_t *bytes, size_t n_bytes);
 void fuzz_ct2(const uint8_t *bytes, size_t n_bytes);
 /* The tree of a configuration, and the scanner of headers: what one accepts, the other must. */
 void fuzz_json(const uint8_t *bytes, size_t n_bytes);
+/* What the gate accepts, the SentencePiece library must load or refuse, and use, without harm. */
+void fuzz_spm(const uint8_t *bytes, size_t n_bytes);
 
 /* The targets by name, the last one without. */
 struct fuzz_target {
