@@ -134,6 +134,44 @@ char *file_load(const char *directory, const char *name, size_t max_bytes, size_
     return bytes;
 }
 
+/* Reads to the end, or until there is more than max_bytes. */
+static bool read_to_end(int descriptor, struct buffer *out, size_t max_bytes, const char *path,
+                        struct error *err)
+{
+    char block[1 << 14];
+    for (;;) {
+        ssize_t got = read(descriptor, block, sizeof block);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_set_errno(err, ERROR_USAGE, errno, "%s", path);
+        if (got == 0)
+            return true;
+        if ((size_t)got > max_bytes - out->n_bytes)
+            return error_set(err, ERROR_USAGE, "%s: larger than %zu MiB", path, max_bytes >> 20);
+        if (!buffer_append(out, block, (size_t)got, err))
+            return false;
+    }
+}
+
+char *file_load_stream(const char *path, size_t max_bytes, size_t *n_bytes, struct error *err)
+{
+    struct buffer out = {0};
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (descriptor < 0) {
+        error_set_errno(err, ERROR_USAGE, errno, "%s", path);
+        return NULL;
+    }
+    bool ok = buffer_reserve(&out, 0, err) && read_to_end(descriptor, &out, max_bytes, path, err);
+    close(descriptor);
+    if (!ok) {
+        buffer_free(&out);
+        return NULL;
+    }
+    *n_bytes = out.n_bytes;
+    return out.bytes;
+}
+
 bool file_name_is_plain(const char *name, size_t n_bytes)
 {
     if (n_bytes == 0 || n_bytes > 255 || memchr(name, '/', n_bytes) != NULL ||

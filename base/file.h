@@ -42,6 +42,10 @@ bool file_close(struct file *file, struct error *err);
 char *file_load(const char *directory, const char *name, size_t max_bytes, size_t *n_bytes,
                 struct error *err);
 
+/* The same for a list that the user names, which may be a pipe or a terminal: read to its end.
+ * Faults are ERROR_USAGE: the path is an option's. */
+char *file_load_stream(const char *path, size_t max_bytes, size_t *n_bytes, struct error *err);
+
 /* A file name taken from inside a model file: plain name, no '/', not "." or "..", no NUL, <= 255
  * bytes. */
 bool file_name_is_plain(const char *name, size_t n_bytes);

@@ -69,7 +69,7 @@ static bool add_lines(struct terms *terms, size_t n_bytes, const char *path, str
     for (size_t number = 1; line < end; number++) {
         char *stop = memchr(line, '\n', (size_t)(end - line));
         if (stop == NULL)
-            stop = end; /* file_load() has put a NUL there */
+            stop = end; /* file_load_stream() has put a NUL there */
         if (!add_line(terms, line, stop, number, path, err))
             return false;
         line = stop + 1;
@@ -102,13 +102,11 @@ bool terms_open(struct terms **out, const char *path, struct error *err)
     if (terms == NULL)
         return false;
     size_t n_bytes = 0;
-    terms->text = file_load(NULL, path, MAX_FILE_BYTES, &n_bytes, err);
+    terms->text = file_load_stream(path, MAX_FILE_BYTES, &n_bytes, err);
     bool ok = terms->text != NULL && add_lines(terms, n_bytes, path, err);
     if (ok && terms->count > 0)
         qsort(terms->items, terms->count, sizeof terms->items[0], by_source);
     if (!ok || !check_unique(terms, path, err)) {
-        if (err != NULL && err->code == ERROR_MODEL)
-            err->code = ERROR_USAGE; /* the file is an option's, not a model's */
         terms_close(terms);
         return false;
     }

@@ -132,7 +132,7 @@ static bool forbid(struct translator *translator, const char *text, size_t n_byt
 static bool open_forbidden(struct translator *translator, const char *path, struct error *err)
 {
     size_t n_bytes = 0;
-    char *text = file_load(NULL, path, FORBID_MAX_BYTES, &n_bytes, err);
+    char *text = file_load_stream(path, FORBID_MAX_BYTES, &n_bytes, err);
     bool ok = text != NULL;
     for (size_t start = 0; ok && start < n_bytes;) {
         const char *line = text + start;
