@@ -156,6 +156,10 @@ $(BUILD)/share/done: $(BUILD)/dragoman
 	for s in bash zsh fish; do $(BUILD)/dragoman __complete $$s > $(@D)/completion.$$s || exit 1; done
 	touch $@
 
+# Speed and memory on this machine (dragoman bench --help), as a table.
+bench: $(BUILD)/dragoman
+	$(BUILD)/dragoman bench
+
 install: all lib $(BUILD)/share/done
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/share/dragoman/en-de
@@ -186,7 +190,7 @@ smoke: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all lib deb smoke tests test test-sanitized check-long fuzz fuzzers install clean
+.PHONY: all bench lib deb smoke tests test test-sanitized check-long fuzz fuzzers install clean
 .SECONDARY:
 
 -include $(LIB_O:.o=.d) $(CLI_O:.o=.d) $(TEST_C:%.c=$(BUILD)/%.d) $(SUPPORT_O:.o=.d) $(SOFT_O:.o=.d)

@@ -35,6 +35,19 @@ static const struct command_row commands[] = {
      "every "
      "file is read and every fault is printed; exit status 2 says that there are some.",
      cmd_info},
+    {"convert", COMMAND_CONVERT, "[OPTION]... IN OUT", "Write a model in another form.",
+     "IN is a model directory, a single Marian file, or the name of an installed model; OUT is a "
+     "new "
+     "directory in Hugging Face's layout. As f16 or f32 a model of a Hugging Face family is still "
+     "read by their tools.",
+     cmd_convert},
+    {"bench", COMMAND_BENCH, "[OPTION]... [FILE]", "Measure speed and memory.",
+     "Translates the lines of FILE (or a small sample) with 1 thread and all, greedily and with a "
+     "beam of 4 (or as --threads and --beam say), and prints throughput, the latency of single "
+     "lines, the time from opening the model to the first line, and the peak of memory. It "
+     "measures "
+     "and judges nothing.",
+     cmd_bench},
     {"tokenize", COMMAND_TOKENIZE, "[OPTION]... [FILE]...",
      "Cut text into pieces of the source vocabulary.",
      "Line for line, with spaces between the pieces, as --pieces takes them. Language tags and "

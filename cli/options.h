@@ -133,6 +133,9 @@ struct options {
     bool check;
     bool languages;
     bool ids;
+    bool int8, f16, f32; /* convert: to which type */
+    const char *trim;
+    uint64_t runs; /* bench */
 
     uint64_t threads, batch, max_memory;
     const char *cache;

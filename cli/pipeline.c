@@ -227,6 +227,7 @@ static bool translate(struct run *run, struct error *err)
         pthread_join(reader, NULL);
     ok = outputs_end(&run->outputs, true, err);
     resume_close(run->resume, ok);
+    run->resume = NULL;
     return ok;
 }
 
@@ -318,39 +319,51 @@ static bool wants_progress(const struct options *options)
            isatty(STDIN_FILENO) == 0;
 }
 
+/* No thread but that of the signals is left. */
+static void clean_up(struct run *run)
+{
+    if (run->stream != NULL)
+        dragoman_stream_close(run->stream);
+    dragoman_close(run->dragoman);
+    queue_free(run->queue);
+    resume_free(run->resume);
+    inputs_close(&run->inputs);
+    buffer_free(&run->out);
+}
+
+/* Everything after preparation; true if all of it was done. */
+static bool run_through(struct run *run, struct error *err)
+{
+    const struct options *options = run->options;
+    progress_start(&run->progress, wants_progress(options), inputs_size(&run->inputs));
+    bool ok = translate(run, err);
+    if (ok)
+        warnings_end(&run->warnings);
+    else
+        message_error(err);
+    stats_print(&run->stats, run->dragoman, (enum stats_kind)options->stats);
+    return ok;
+}
+
 enum exit_status pipeline_run(struct options *options, struct pipeline_totals *totals)
 {
-    /* Never freed: after a fault the reading thread may still use it, up to the end of the process.
-     */
+    /* Not on the stack: after a fault the reading thread may still use it, up to the end of the
+     * process. */
     static struct run run;
     struct error err = {0};
-    run.options = options;
     bool is_done = false;
+    enum exit_status status = EXIT_DONE;
+    run.options = options;
     if (!prepare(&run, &is_done, &err))
-        return message_fail(&err, false);
-    if (is_done) {
-        resume_close(run.resume, true);
-        return EXIT_DONE;
-    }
-    if (options->print_config)
-        return engine_print_config(run.dragoman, options, &err) ? EXIT_DONE
-                                                                : message_fail(&err, true);
-    progress_start(&run.progress, wants_progress(options), inputs_size(&run.inputs));
-    bool ok = translate(&run, &err);
-    if (ok)
-        warnings_end(&run.warnings);
-    else
-        message_error(&err);
-    stats_print(&run.stats, run.dragoman, (enum stats_kind)options->stats);
-    if (!ok)
+        status = message_fail(&err, false);
+    else if (!is_done && options->print_config)
+        status =
+            engine_print_config(run.dragoman, options, &err) ? EXIT_DONE : message_fail(&err, true);
+    else if (!is_done && !run_through(&run, &err))
         /* Without cleaning up: threads are at work on what would be freed. */
         _exit((int)exit_status_of(&err, true));
     if (totals != NULL)
         *totals = run.totals;
-    dragoman_stream_close(run.stream);
-    dragoman_close(run.dragoman);
-    queue_free(run.queue);
-    inputs_close(&run.inputs);
-    buffer_free(&run.out);
-    return EXIT_DONE;
+    clean_up(&run);
+    return status;
 }

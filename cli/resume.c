@@ -239,10 +239,7 @@ bool resume_open(struct resume **resume, const struct options *options, const ch
         *resume = r;
         return true;
     }
-    if (r->descriptor >= 0)
-        close(r->descriptor);
-    memory_free(r->path);
-    memory_free(r);
+    resume_free(r);
     return false;
 }
 
@@ -340,6 +337,16 @@ void resume_save(struct resume *resume)
         write_slot(resume, false);
 }
 
+void resume_free(struct resume *resume)
+{
+    if (resume == NULL)
+        return;
+    if (resume->descriptor >= 0)
+        close(resume->descriptor);
+    memory_free(resume->path);
+    memory_free(resume);
+}
+
 void resume_close(struct resume *resume, bool is_complete)
 {
     if (resume == NULL)
@@ -348,8 +355,5 @@ void resume_close(struct resume *resume, bool is_complete)
         write_slot(resume, is_complete);
     else if (resume->descriptor >= 0)
         unlink(resume->path);
-    if (resume->descriptor >= 0)
-        close(resume->descriptor);
-    memory_free(resume->path);
-    memory_free(resume);
+    resume_free(resume);
 }

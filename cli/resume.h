@@ -49,7 +49,10 @@ bool resume_is_kept(const struct resume *resume);
  * failure is no reason to stop a run. */
 void resume_save(struct resume *resume);
 
-/* The end of the run; NULL is allowed. */
+/* The end of the run: the state is written or removed, then all is freed. NULL is allowed. */
 void resume_close(struct resume *resume, bool is_complete);
+
+/* Frees without touching the state: the run has not begun. NULL is allowed. */
+void resume_free(struct resume *resume);
 
 #endif

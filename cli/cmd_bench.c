@@ -1,0 +1,349 @@
+/* dragoman bench: throughput, latency, start and memory of a model on this machine. */
+#include "cli/commands.h"
+#include "cli/engine.h"
+#include "cli/lines.h"
+#include "cli/message.h"
+#include "cli/paths.h"
+
+#include "base/threads.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MAX_LINE ((size_t)1 << 20)
+#define SAMPLE_COPIES 10 /* of the sample that comes with the program: it is small */
+#define LATENCY_LINES 100
+
+struct text {
+    struct buffer bytes;
+    struct dragoman_line *lines; /* [count], texts point into bytes */
+    size_t count;
+    uint64_t n_words;
+};
+
+struct figures {
+    unsigned threads, beam;
+    double source_tokens, target_tokens, words, lines; /* a second */
+    double p50, p99;                                   /* ms, a line alone */
+    double open, first; /* ms: to open; from then on, the first line */
+    double peak;        /* MiB */
+    uint64_t model_bytes;
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- the text ---------------------------------------------------------------------------------
+ */
+
+static uint64_t count_words(const char *text, size_t n_bytes)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < n_bytes; i++)
+        n += text[i] > ' ' && (i == 0 || text[i - 1] <= ' ') ? 1 : 0;
+    return n;
+}
+
+static bool read_file(struct text *text, const char *path, struct error *err)
+{
+    struct line_input_options how = {.max_bytes = MAX_LINE, .terminator = '\n'};
+    struct line_input *input;
+    struct line line;
+    enum line_state state;
+    if (!line_input_open(&input, path, &how, err))
+        return false;
+    bool ok = true;
+    while (ok && (state = line_input_next(input, &line, err)) != LINE_END)
+        ok = state == LINE_READ && buffer_append(&text->bytes, line.bytes, line.n_bytes, err) &&
+             buffer_append_byte(&text->bytes, '\n', err);
+    line_input_close(input);
+    return ok;
+}
+
+/* Points `lines` at the lines in `bytes`. */
+static bool find_lines(struct text *text, struct error *err)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text->bytes.n_bytes; i++)
+        count += text->bytes.bytes[i] == '\n' ? 1 : 0;
+    text->lines = memory_new(count, sizeof *text->lines, err);
+    if (text->lines == NULL)
+        return false;
+    const char *at = text->bytes.bytes;
+    for (size_t i = 0; i < count; i++) {
+        const char *end = memchr(at, '\n', (size_t)(text->bytes.bytes + text->bytes.n_bytes - at));
+        text->lines[i] = (struct dragoman_line){.text = at, .n_bytes = (size_t)(end - at)};
+        text->n_words += count_words(at, (size_t)(end - at));
+        at = end + 1;
+    }
+    text->count = count;
+    return count > 0 || error_set(err, ERROR_USAGE, "bench: the text is empty");
+}
+
+/* The sample beside the default model, several times. */
+static bool read_sample(struct text *text, struct error *err)
+{
+    struct buffer model = {0}, path = {0};
+    static const char *const names[] = {"everyday.en", "captions.en"};
+    bool ok = default_model_path(&model, err);
+    for (size_t i = 0; ok && i < sizeof names / sizeof names[0]; i++) {
+        buffer_clear(&path);
+        ok = buffer_printf(&path, err, "%s/../sample/%s", model.bytes, names[i]) &&
+             read_file(text, path.bytes, err);
+    }
+    size_t once = text->bytes.n_bytes;
+    for (int copy = 1; ok && copy < SAMPLE_COPIES; copy++)
+        ok = buffer_reserve(&text->bytes, once, err) &&
+             buffer_append(&text->bytes, text->bytes.bytes, once, err);
+    buffer_free(&model);
+    buffer_free(&path);
+    return ok;
+}
+
+/* ---- measuring --------------------------------------------------------------------------------
+ */
+
+/* The kernel's note of the most memory this process had, and how to make it forget. */
+static void forget_peak(void)
+{
+    FILE *file = fopen("/proc/self/clear_refs", "w");
+    if (file == NULL)
+        return;
+    fputs("5", file);
+    fclose(file);
+}
+
+static double read_peak(void)
+{
+    char line[256];
+    double kib = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            kib = strtod(line + 6, NULL);
+    if (file != NULL)
+        fclose(file);
+    return kib / 1024;
+}
+
+static void *put_all(void *context)
+{
+    void **both = context;
+    struct text *text = both[0];
+    struct dragoman_error ignored;
+    for (size_t i = 0; i < text->count; i++)
+        if (!dragoman_put(both[1], &text->lines[i], &ignored))
+            break;
+    dragoman_finish(both[1]);
+    return NULL;
+}
+
+/* One result; its time of arrival. */
+static bool take(struct dragoman_stream *stream, bool *is_end, struct error *err)
+{
+    struct dragoman_error fault;
+    struct dragoman_result *result = NULL;
+    if (!dragoman_take(stream, true, &result, &fault))
+        return engine_fault(&fault, err);
+    *is_end = result == NULL;
+    dragoman_result_free(result);
+    return true;
+}
+
+/* All lines through one stream, from a thread of its own. */
+static bool run_all(struct dragoman *dragoman, struct text *text, double *seconds,
+                    struct error *err)
+{
+    struct dragoman_error fault;
+    struct dragoman_stream *stream;
+    pthread_t thread;
+    if (!dragoman_stream_open(dragoman, NULL, &stream, &fault))
+        return engine_fault(&fault, err);
+    void *context[] = {text, stream};
+    double start = now();
+    if (!thread_start(&thread, put_all, context, err)) {
+        dragoman_stream_close(stream);
+        return false;
+    }
+    bool is_end = false;
+    bool ok = true;
+    while (ok && !is_end)
+        ok = take(stream, &is_end, err);
+    *seconds = now() - start;
+    if (!ok)
+        dragoman_cancel(stream);
+    pthread_join(thread, NULL);
+    dragoman_stream_close(stream);
+    return ok;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Lines one at a time, each waited for. times: [LATENCY_LINES] seconds, in order; *first the first
+ * one's. */
+static bool run_alone(struct dragoman *dragoman, const struct text *text, size_t count,
+                      double *times, struct error *err)
+{
+    struct dragoman_error fault;
+    struct dragoman_stream *stream;
+    if (!dragoman_stream_open(dragoman, NULL, &stream, &fault))
+        return engine_fault(&fault, err);
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        bool is_end;
+        double start = now();
+        ok = dragoman_put(stream, &text->lines[i], &fault) || engine_fault(&fault, err);
+        ok = ok && take(stream, &is_end, err);
+        times[i] = now() - start;
+    }
+    dragoman_stream_close(stream);
+    return ok;
+}
+
+static void keep_best(struct figures *best, const struct figures *run)
+{
+    if (run->target_tokens > best->target_tokens) {
+        best->target_tokens = run->target_tokens;
+        best->source_tokens = run->source_tokens;
+        best->words = run->words;
+        best->lines = run->lines;
+    }
+    best->p50 = run->p50 < best->p50 ? run->p50 : best->p50;
+    best->p99 = run->p99 < best->p99 ? run->p99 : best->p99;
+    best->open = run->open < best->open ? run->open : best->open;
+    best->first = run->first < best->first ? run->first : best->first;
+    best->peak = run->peak < best->peak ? run->peak : best->peak;
+}
+
+/* Opens the model anew and takes all figures once. */
+static bool measure_once(const struct options *options, struct text *text, struct figures *f,
+                         struct error *err)
+{
+    double times[LATENCY_LINES];
+    size_t count = text->count < LATENCY_LINES ? text->count : LATENCY_LINES;
+    struct dragoman *dragoman = NULL;
+    struct dragoman_statistics before, after;
+    double seconds = 1;
+    forget_peak();
+    double start = now();
+    if (!engine_open(&dragoman, options, false, err))
+        return false;
+    f->open = (now() - start) * 1e3;
+    bool ok = run_alone(dragoman, text, count, times, err);
+    f->first = times[0] * 1e3;
+    qsort(times, count, sizeof times[0], compare);
+    f->p50 = times[count / 2] * 1e3;
+    f->p99 = times[(count * 99) / 100] * 1e3;
+    dragoman_get_statistics(dragoman, &before);
+    ok = ok && run_all(dragoman, text, &seconds, err);
+    dragoman_get_statistics(dragoman, &after);
+    f->source_tokens = (double)(after.source_tokens - before.source_tokens) / seconds;
+    f->target_tokens = (double)(after.target_tokens - before.target_tokens) / seconds;
+    f->words = (double)text->n_words / seconds;
+    f->lines = (double)text->count / seconds;
+    f->model_bytes = after.model_bytes;
+    f->peak = read_peak();
+    dragoman_close(dragoman);
+    return ok;
+}
+
+static bool measure(const struct options *options, unsigned threads, unsigned beam,
+                    struct text *text, struct figures *best, struct error *err)
+{
+    struct options with = *options;
+    with.threads = threads;
+    with.beam = beam;
+    for (uint64_t i = 0; i < options->runs; i++) {
+        struct figures f = {.threads = threads, .beam = beam};
+        if (!measure_once(&with, text, &f, err))
+            return false;
+        if (i == 0)
+            *best = f;
+        else
+            keep_best(best, &f);
+    }
+    return true;
+}
+
+/* ---- the report -------------------------------------------------------------------------------
+ */
+
+static bool append_json(const struct figures *f, bool is_first, struct buffer *out,
+                        struct error *err)
+{
+    return buffer_printf(
+        out, err,
+        "%s\n{\"threads\":%u,\"beam\":%u,\"source_tokens_per_second\":%.0f,"
+        "\"target_tokens_per_second\":%.0f,\"words_per_second\":%.0f,\"lines_per_second\":%.1f,"
+        "\"latency_p50_ms\":%.2f,\"latency_p99_ms\":%.2f,\"open_ms\":%.2f,\"first_line_ms\":%.2f,"
+        "\"peak_mib\":%.1f,\"model_mib\":%.1f}",
+        is_first ? "[" : ",", f->threads, f->beam, f->source_tokens, f->target_tokens, f->words,
+        f->lines, f->p50, f->p99, f->open, f->first, f->peak, (double)f->model_bytes / 1048576);
+}
+
+static bool append_row(const struct figures *f, bool is_first, struct buffer *out,
+                       struct error *err)
+{
+    if (is_first &&
+        !buffer_append_text(out,
+                            "threads beam  source t/s  target t/s   words/s  lines/s  p50 ms  p99 "
+                            "ms  open ms  first ms  peak MiB\n",
+                            err))
+        return false;
+    return buffer_printf(out, err,
+                         "%7u %4u %11.0f %11.0f %9.0f %8.1f %7.2f %7.2f %8.2f %9.2f %9.1f\n",
+                         f->threads, f->beam, f->source_tokens, f->target_tokens, f->words,
+                         f->lines, f->p50, f->p99, f->open, f->first, f->peak);
+}
+
+static bool bench(const struct options *options, struct text *text, struct buffer *out,
+                  struct error *err)
+{
+    unsigned threads[] = {1, thread_cpus()}, beams[] = {1, 4};
+    unsigned n_threads = threads[1] > 1 ? 2 : 1, n_beams = 2;
+    if (options->threads != 0) {
+        threads[0] = (unsigned)options->threads;
+        n_threads = 1;
+    }
+    if (options->beam != 0) {
+        beams[0] = (unsigned)options->beam;
+        n_beams = 1;
+    }
+    for (unsigned t = 0; t < n_threads; t++) {
+        for (unsigned b = 0; b < n_beams; b++) {
+            struct figures f = {0};
+            bool is_first = t == 0 && b == 0;
+            if (!measure(options, threads[t], beams[b], text, &f, err) ||
+                !(options->json ? append_json(&f, is_first, out, err)
+                                : append_row(&f, is_first, out, err)))
+                return false;
+        }
+    }
+    return !options->json || buffer_append_text(out, "\n]\n", err);
+}
+
+int cmd_bench(struct options *options)
+{
+    struct error err = {0};
+    struct text text = {0};
+    struct buffer out = {0};
+    bool ok = options->n_operands <= 1 || error_set(&err, ERROR_USAGE, "bench: one text at a time");
+    ok = ok && (options->n_operands == 1 ? read_file(&text, options->operands[0], &err)
+                                         : read_sample(&text, &err));
+    ok = ok && find_lines(&text, &err) && bench(options, &text, &out, &err);
+    ok = ok && print_text(out.bytes, out.n_bytes, &err);
+    buffer_free(&out);
+    buffer_free(&text.bytes);
+    memory_free(text.lines);
+    return ok ? EXIT_DONE : (int)message_fail(&err, false);
+}
