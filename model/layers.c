@@ -126,6 +126,8 @@ void ffn_apply(struct session *session, const struct ffn_block *ffn, size_t m, f
     operand_set(session, &operand, &ffn->in.w, m, input, session->config->width);
     operand_multiply(session, &operand, &ffn->in, &activate, session->hidden, n);
     if (ffn->gate.w.n != 0) {
+        if (ffn->gate.w.smooth != ffn->in.w.smooth)
+            operand_set(session, &operand, &ffn->gate.w, m, input, session->config->width);
         operand_multiply(session, &operand, &ffn->gate, &plain, session->gate, n);
         session->kernels->multiply(m * n, session->gate, session->hidden);
     }
@@ -156,6 +158,15 @@ static const float *position_row(const struct session *session, const struct sta
     return NULL;
 }
 
+/* A smoothed matrix holds its values divided by the factors. */
+static void embedding_row(const struct session *session, const struct matrix *embedding,
+                          uint32_t token, float *row)
+{
+    matrix_get_channel(embedding, token, row);
+    if (embedding->smooth != NULL)
+        session->kernels->multiply(embedding->k, embedding->smooth, row);
+}
+
 void embed(struct session *session, const struct stack *stack, size_t m, const uint32_t *tokens,
            const uint32_t *positions, float *x)
 {
@@ -166,7 +177,7 @@ void embed(struct session *session, const struct stack *stack, size_t m, const u
         if (tokens[i] == CONFIG_NONE)
             memset(row, 0, width * sizeof *row);
         else
-            matrix_get_channel(&stack->embedding, tokens[i], row);
+            embedding_row(session, &stack->embedding, tokens[i], row);
         const float *position = position_row(session, stack, positions[i]);
         if (position != NULL) {
             session->kernels->scale_add(width, row, config->embedding_scale, position, row);
