@@ -4,10 +4,10 @@
 #include "cli/exit.h"
 #include "cli/help.h"
 #include "cli/message.h"
+#include "cli/no_memory.h"
 #include "cli/signals.h"
 
 #include <string.h>
-#include <unicode/uloc.h>
 
 static const struct command_row commands[] = {
     {"translate", COMMAND_TRANSLATE, "[OPTION]... [FILE]...", "Translate text, line for line.",
@@ -102,10 +102,7 @@ int main(int argc, char **argv)
         return (int)message_fail(&err, false);
     }
     signals_prepare();
-    /* ICU's own way to a default locale goes by the environment, on which no output may depend, and
-     * waits for itself for ever when memory runs out on that way. */
-    UErrorCode no_matter = U_ZERO_ERROR;
-    uloc_setDefault("en_US_POSIX", &no_matter);
+    no_memory_prepare();
     if (argc > 1 && strncmp(argv[1], "__", 2) == 0)
         return cmd_generate(argc - 1, argv + 1);
     const struct command_row *command = argc > 1 ? find_command(argv[1]) : NULL;

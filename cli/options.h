@@ -95,6 +95,7 @@ struct options {
     struct texts model; /* several: each translates what the one before gave */
     int precision;      /* index into "auto", "int8", "f32" */
     const char *cpu;
+    int sandbox; /* enum sandbox_mode */
     const char *from, *to;
 
     int format; /* enum format_kind */

@@ -7,6 +7,8 @@ static const char *const format_words[] = {"auto", "text", "tsv", "jsonl", NULL}
 static const char *const stop_words[] = {"model", "finished", "heuristic", "exhaustive", NULL};
 static const char *const split_words[] = {"line", "none", NULL};
 static const char *const compat_words[] = {"model", "hf", "ct2", "marian", "fairseq", NULL};
+/* In the order of enum sandbox_mode. */
+static const char *const sandbox_words[] = {"auto", "require", "off", NULL};
 static const char *const precision_words[] = {"auto", "int8", "f32", NULL};
 static const char *const help_words[] = {"no", "short", "all", NULL};
 static const char *const stats_words[] = {"no", "text", "json", NULL};
@@ -89,6 +91,17 @@ static const struct option table[] = {
      .commands = OPENS | COMMAND_CONVERT,
      .group = GROUP_MODEL,
      .help = "use only this instruction set (scalar, avx2, ...); the output does not depend on it",
+     .is_setting = true},
+    {.name = "sandbox",
+     .type = OPTION_CHOICE,
+     .argument = "MODE",
+     .choices = sandbox_words,
+     .initial = "auto",
+     .field = AT(sandbox),
+     .commands = PIPES,
+     .group = GROUP_OTHER,
+     .help = "give up files, network and programs once everything is open: auto (as far as the "
+             "kernel can), require (refuse to run without), off",
      .is_setting = true},
     {.name = "from",
      .type = OPTION_TEXT,

@@ -1,9 +1,11 @@
 #include "cli/pipeline.h"
 
+#include "base/sandbox.h"
 #include "base/threads.h"
 #include "cli/engine.h"
 #include "cli/inputs.h"
 #include "cli/message.h"
+#include "cli/no_memory.h"
 #include "cli/outputs.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
@@ -286,13 +288,55 @@ static bool prepare_resume(struct run *run, bool *is_done, struct error *err)
     return skip_lines(run, is_done, err);
 }
 
-/* Everything that can refuse the run, in this order: nothing is touched before all is well.
- * *is_done: there is nothing left to do. */
-static bool prepare(struct run *run, bool *is_done, struct error *err)
+/* Appends the directory of a file that is written beside others of ours. */
+static bool add_directory(const char *path, struct buffer *out, struct error *err)
+{
+    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+    if (path == NULL)
+        return true;
+    if (slash == NULL)
+        return buffer_append_text(out, ".", err);
+    return buffer_append(out, path, slash > path ? (size_t)(slash - path) : 1, err);
+}
+
+/* Gives up all but the open files: from here on hostile bytes are looked at. What is still written
+ * by name: the further files of -o DIR, the notes of -o FILE for --resume, the journal of the
+ * cache. */
+static bool confine(struct run *run, struct error *err)
+{
+    struct buffer output = {0}, cache = {0};
+    const char *writable[4] = {NULL};
+    size_t n = 0;
+    bool ok = add_directory(run->resume != NULL ? run->outputs.path : NULL, &output, err) &&
+              add_directory(run->options->cache, &cache, err);
+    if (run->outputs.directory != NULL)
+        writable[n++] = run->outputs.directory;
+    if (output.n_bytes > 0)
+        writable[n++] = output.bytes;
+    if (cache.n_bytes > 0)
+        writable[n++] = cache.bytes;
+    ok = ok && sandbox_enter((enum sandbox_mode)run->options->sandbox,
+                             &(struct sandbox_needs){.writable = writable}, NULL, err);
+    buffer_free(&output);
+    buffer_free(&cache);
+    return ok;
+}
+
+/* --sandbox=require on a kernel without is told before anything is touched. */
+static bool can_confine(const struct run *run, struct error *err)
+{
+    return run->options->sandbox != SANDBOX_REQUIRE ||
+           strstr(sandbox_available(), "seccomp") != NULL ||
+           error_set(err, ERROR_LIMIT, "--sandbox=require: this kernel has no seccomp filters");
+}
+
+/* Everything that can refuse the run, in this order: nothing is touched before all is well, and
+ * *has_begun. *is_done: there is nothing left to do. */
+static bool prepare(struct run *run, bool *is_done, bool *has_begun, struct error *err)
 {
     struct dragoman_error fault = {0};
     struct error no_thread = {0};
-    if (!inputs_open(&run->inputs, run->options, err) ||
+    if (!can_confine(run, err) || !inputs_open(&run->inputs, run->options, err) ||
         !outputs_check(&run->outputs, run->options, &run->inputs, err) ||
         !queue_new(&run->queue, err) || !prepare_resume(run, is_done, err))
         return false;
@@ -305,9 +349,15 @@ static bool prepare(struct run *run, bool *is_done, struct error *err)
     stats_start(&run->stats);
     if (run->options->print_config)
         return true;
+    *has_begun = true;
+    if (!outputs_begin(&run->outputs, err))
+        return false;
+    no_memory_last_words(outputs_abandon, &run->outputs);
+    if (!confine(run, err))
+        return false;
     if (!dragoman_stream_open(run->dragoman, NULL, &run->stream, &fault))
         return engine_fault(&fault, err);
-    return outputs_begin(&run->outputs, err);
+    return true;
 }
 
 /* Asked for, or on a terminal that is not the output's too. */
@@ -351,11 +401,11 @@ enum exit_status pipeline_run(struct options *options, struct pipeline_totals *t
      * process. */
     static struct run run;
     struct error err = {0};
-    bool is_done = false;
+    bool is_done = false, has_begun = false;
     enum exit_status status = EXIT_DONE;
     run.options = options;
-    if (!prepare(&run, &is_done, &err))
-        status = message_fail(&err, false);
+    if (!prepare(&run, &is_done, &has_begun, &err))
+        status = message_fail(&err, has_begun);
     else if (!is_done && options->print_config)
         status =
             engine_print_config(run.dragoman, options, &err) ? EXIT_DONE : message_fail(&err, true);

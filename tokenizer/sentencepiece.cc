@@ -113,3 +113,8 @@ bool sentencepiece_encode(const struct sentencepiece_model *model, const char *t
         return caught(err, what);
     }
 }
+
+void sentencepiece_on_no_memory(void (*end)(void))
+{
+    std::set_new_handler(end);
+}

@@ -33,6 +33,10 @@ typedef bool sentencepiece_take(void *context, uint32_t id, const char *piece, s
 bool sentencepiece_encode(const struct sentencepiece_model *model, const char *text, size_t n_bytes,
                           sentencepiece_take *take, void *context, struct error *err);
 
+/* For a program: `end` is called, and must not return, when C++ code cannot get memory, instead of
+ * an exception that the library (its protobuf) does not survive. */
+void sentencepiece_on_no_memory(void (*end)(void));
+
 #ifdef __cplusplus
 }
 #endif
