@@ -1,0 +1,59 @@
+# Model directories that are missing, incomplete, damaged or lying: status 2, nothing on standard output,
+# one line that names file and cause (the Hugging Face Marian fixture, spoiled in one way each time).
+. "$(dirname "$0")/lib.sh"
+
+spoil() { # a fresh copy in ./m, then the given commands inside it
+    rm -rf m
+    cp -r "$fixtures/marian" m
+    (cd m && eval "$1")
+}
+refused() { # name, spoiling commands, regex of the message
+    spoil "$2"
+    expect "$1" rc=2 out= err="$3" seconds=5 -- "$dragoman" -m m <<<'Hello there.'
+}
+
+expect 'no such directory' rc=2 out= err='/nonexistent: No such file or directory' -- "$dragoman" -m /nonexistent <<<Hello
+refused 'a file instead of a directory' 'cd .. && rm -r m && echo x >m' 'm: .*'
+for file in config.json model.safetensors source.spm target.spm vocab.json; do
+    refused "$file is missing" "rm $file" 'm(/[a-z.]+)?: .*(No such file|no model file).*'
+    refused "$file is empty" ": >$file" ".*$file: empty file.*"
+    refused "$file is a directory" "rm $file && mkdir $file" ".*$file: not a regular file.*"
+    refused "$file is a FIFO" "rm $file && mkfifo $file" ".*$file: not a regular file.*"
+    refused "$file is a loop of links" "rm $file && ln -s $file $file" ".*$file: Too many levels of symbolic links.*"
+done
+if [ "$(id -u)" -ne 0 ]; then
+    refused 'unreadable' 'chmod 000 config.json' '.*config.json: Permission denied'
+fi
+
+lfs='version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 12345\n'
+refused 'a git-lfs pointer' "printf '$lfs' >model.safetensors" '.*model.safetensors: .*git-lfs pointer.*'
+refused 'a saved web page' "echo '<!DOCTYPE html><html>' >model.safetensors" '.*model.safetensors: .*'
+refused 'truncated header' 'head -c 100 "$fixtures/marian/model.safetensors" >model.safetensors' '.*model.safetensors: .*'
+refused 'truncated data' 'truncate -s -1000 model.safetensors' '.*model.safetensors: .*truncated.*'
+refused 'a tail nobody owns' 'echo tail >>model.safetensors' '.*model.safetensors: .*'
+refused 'a header length beyond the file' 'printf "\377\377\377\377\377\377\377\177" | dd of=model.safetensors conv=notrunc status=none' '.*model.safetensors: .*'
+refused 'no fallback to a pickle' 'truncate -s -8 model.safetensors && echo x >pytorch_model.bin' '.*model.safetensors: .*'
+
+config() { # name, jq-like substitution, regex
+    refused "$1" "sed -i '$2' config.json" "$3"
+}
+config 'sizes that do not fit the tensors' 's/"d_model": 64/"d_model": 128/' '.*expected shape \[.*found \[.*'
+config 'more layers than there are' 's/"encoder_layers": 2/"encoder_layers": 3/' ".*'model.encoder.layers.2.*"
+config 'a vocabulary of another size' 's/"vocab_size": 901/"vocab_size": 900/' '.*'
+config 'heads that do not divide' 's/"encoder_attention_heads": 4/"encoder_attention_heads": 5/' '.*config.json: .*heads.*'
+config 'a fraction' 's/"d_model": 64/"d_model": 64.5/' '.*config.json: d_model: must be an integer.*'
+config 'an unknown family' 's/"model_type": "marian"/"model_type": "wombat"/' '.*unsupported.*wombat.*'
+config 'an unknown activation' 's/"activation_function": "relu"/"activation_function": "wave"/' '.*unsupported.*wave.*'
+config 'a duplicate key' 's/"d_model": 64/"d_model": 64, "d_model": 8/' '.*config.json: .*duplicate key.*'
+config 'text after the end' '$s/$/{}/' '.*config.json: .*after the end.*'
+refused 'JSON nested 10,000 deep' "printf '[%.0s' {1..10000} >config.json" '.*config.json: .*nested too deeply.*'
+refused 'JSON larger than a configuration' 'head -c 2000000 /dev/zero | tr "\0" " " >config.json' '.*config.json: larger than 1 MiB.*'
+refused 'UTF-16' 'iconv -t UTF-16 "$fixtures/marian/config.json" >config.json' '.*config.json: .*'
+refused 'a SentencePiece model of zeros' 'head -c 5000 /dev/zero >source.spm' '.*source.spm: .*'
+refused 'a vocabulary with a hole' "sed -i 's/: 17,/: 1700,/' vocab.json" '.*vocab.json: .*'
+
+spoil 'for f in *; do mv "$f" ../blob.$f && ln -s ../blob.$f "$f"; done'
+expect 'links to blobs elsewhere, as in a download cache' err=none -- "$dragoman" --loop-guard=no -m m <<<'Hello there.'
+spoil 'chmod a-w . *'
+expect 'a read-only directory' err=none -- "$dragoman" --loop-guard=no -m m <<<'Hello there.'
+finish
