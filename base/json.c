@@ -70,7 +70,7 @@ bool json_parse(cJSON **root, const char *name, const char *text, size_t n_bytes
         size_t line = 1;
         for (const char *p = text; p < scan.at; p++)
             line += *p == '\n';
-        return error_set(err, ERROR_MODEL, "%s: line %zu: %s", name, line, scan.fault);
+        return error_set(err, json_scan_code(&scan), "%s: line %zu: %s", name, line, scan.fault);
     }
     *root = cJSON_ParseWithLength(start, (size_t)(scan.end - start));
     if (*root == NULL)

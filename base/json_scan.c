@@ -4,6 +4,13 @@
 
 #include <string.h>
 
+static const char no_memory[] = "out of memory";
+
+enum error_code json_scan_code(const struct json_scan *scan)
+{
+    return scan->fault == no_memory ? ERROR_MEMORY : ERROR_MODEL;
+}
+
 static bool fault(struct json_scan *scan, const char *reason)
 {
     if (scan->fault == NULL)
@@ -94,7 +101,7 @@ static bool take_unicode(struct json_scan *scan, struct buffer *out)
     size_t length = code_point != 0 ? utf8_put(utf8, code_point) : 0;
     if (length == 0)
         return fault(scan, "a NUL or a lone surrogate in a string");
-    return buffer_append(out, utf8, length, NULL) || fault(scan, "out of memory");
+    return buffer_append(out, utf8, length, NULL) || fault(scan, no_memory);
 }
 
 static bool take_escape(struct json_scan *scan, struct buffer *out)
@@ -108,14 +115,14 @@ static bool take_escape(struct json_scan *scan, struct buffer *out)
     const char *found = name != '\0' ? strchr(names, name) : NULL;
     if (found == NULL)
         return fault(scan, "unknown escape in a string");
-    return buffer_append_byte(out, values[found - names], NULL) || fault(scan, "out of memory");
+    return buffer_append_byte(out, values[found - names], NULL) || fault(scan, no_memory);
 }
 
 bool json_scan_string(struct json_scan *scan, struct buffer *out)
 {
     buffer_clear(out);
     if (!buffer_append(out, "", 0, NULL)) /* an empty string has bytes, too */
-        return fault(scan, "out of memory");
+        return fault(scan, no_memory);
     if (!take(scan, '"', "expected a string"))
         return false;
     while (scan->at < scan->end && *scan->at != '"') {
@@ -129,7 +136,7 @@ bool json_scan_string(struct json_scan *scan, struct buffer *out)
             scan->at += length;
         }
         if (!buffer_append(out, run, (size_t)(scan->at - run), NULL))
-            return fault(scan, "out of memory");
+            return fault(scan, no_memory);
         if (scan->at < scan->end && *scan->at == '\\') {
             scan->at++;
             if (!take_escape(scan, out))

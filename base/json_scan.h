@@ -44,6 +44,9 @@ bool json_scan_integer(struct json_scan *scan, uint64_t *value);
 /* Takes any value. */
 bool json_scan_skip(struct json_scan *scan);
 
+/* What kind of fault `fault` is: ERROR_MEMORY or ERROR_MODEL. */
+enum error_code json_scan_code(const struct json_scan *scan);
+
 /* True if nothing but white space is left. */
 bool json_scan_end(struct json_scan *scan);
 

@@ -115,7 +115,7 @@ bool opening_read_vocab_json(struct opening *opening, size_t index, const char *
     if (ok && scan.fault == NULL && !json_scan_end(&scan))
         scan.fault = "text after the end";
     if (ok && scan.fault != NULL)
-        ok = error_set(opening->err, ERROR_MODEL, "%s: offset %zu: %s", file,
+        ok = error_set(opening->err, json_scan_code(&scan), "%s: offset %zu: %s", file,
                        (size_t)(scan.at - text), scan.fault);
     buffer_free(&key);
     memory_free(text);

@@ -235,7 +235,7 @@ bool vocab_read_array(struct opening *opening, size_t index, const char *file)
     if (scan.fault == NULL && ok && !json_scan_end(&scan))
         scan.fault = "text after the end";
     if (scan.fault != NULL)
-        ok = error_set(opening->err, ERROR_MODEL, "%s: offset %zu: %s", file,
+        ok = error_set(opening->err, json_scan_code(&scan), "%s: offset %zu: %s", file,
                        (size_t)(scan.at - text), scan.fault);
     buffer_free(&item);
     memory_free(text);
