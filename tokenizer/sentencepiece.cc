@@ -41,6 +41,35 @@ class silence : public std::streambuf
 
 std::mutex silence::mutex;
 
+/* The library does not survive running out of memory: protobuf's destructors crash on what a
+ * std::bad_alloc left half made. So as much as it will need is asked for first, and given back. */
+const size_t load_bytes_a_piece = 512; /* measured: 400, for its sorted pieces and two indices */
+const size_t load_bytes_besides = 256 << 10;
+const size_t encode_bytes_a_byte = 256; /* measured: 250, for its lattice and pieces */
+const size_t encode_bytes_besides = 64 << 10;
+
+const size_t chunk_bytes = 60 << 10; /* small enough to come from where the library's does */
+
+bool memory_suffices(size_t n_bytes, struct error *err)
+{
+    void *chunks = nullptr;
+    bool ok = true;
+    for (size_t taken = 0; ok && taken < n_bytes; taken += chunk_bytes) {
+        void **chunk = static_cast<void **>(memory_new_raw(chunk_bytes, 1, err));
+        ok = chunk != nullptr;
+        if (ok) {
+            *chunk = chunks;
+            chunks = chunk;
+        }
+    }
+    while (chunks != nullptr) {
+        void *next = *static_cast<void **>(chunks);
+        memory_free(chunks);
+        chunks = next;
+    }
+    return ok;
+}
+
 /* For use in a catch block: puts the exception in flight into words. */
 bool caught(struct error *err, const char *what)
 {
@@ -61,6 +90,8 @@ bool sentencepiece_open(struct sentencepiece_model **out, const char *file, cons
                         size_t n_bytes, uint32_t n_pieces, struct error *err)
 {
     struct sentencepiece_model *opened = nullptr;
+    if (!memory_suffices(n_pieces * load_bytes_a_piece + 2 * n_bytes + load_bytes_besides, err))
+        return false;
     try {
         silence quiet;
         opened = new sentencepiece_model;
@@ -92,6 +123,8 @@ bool sentencepiece_encode(const struct sentencepiece_model *model, const char *t
                           sentencepiece_take *take, void *context, struct error *err)
 {
     static const char what[] = "tokenizing";
+    if (!memory_suffices(n_bytes * encode_bytes_a_byte + encode_bytes_besides, err))
+        return false;
     try {
         sentencepiece::ImmutableSentencePieceText result;
         auto status =

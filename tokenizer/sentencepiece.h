@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#include "base/error.h"
+#include "base/memory.h"
 
 struct sentencepiece_model;
 

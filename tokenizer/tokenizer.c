@@ -4,6 +4,7 @@
 #include "base/threads.h"
 #include "tokenizer/family.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #define CONFIG_MAX_BYTES ((size_t)1 << 20)
@@ -11,12 +12,24 @@
 /* ---- opening -----------------------------------------------------------------------------------
  */
 
-/* The library's turn: it recurses while it builds its index, so that it gets a stack of known size,
- * and it takes its time, so that two models are loaded side by side. */
+/* Stack that the library may need while it loads: it recurses once for each byte of a piece. */
+#define LOAD_STACK_BYTES ((size_t)1 << 20)
+
+static bool has_stack(void)
+{
+    pthread_attr_t attributes;
+    void *low = NULL;
+    size_t n_bytes = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return false;
+    int status = pthread_attr_getstack(&attributes, &low, &n_bytes);
+    pthread_attr_destroy(&attributes);
+    return status == 0 && (uintptr_t)&attributes - (uintptr_t)low >= LOAD_STACK_BYTES;
+}
+
 struct loading {
     struct splitter *splitter;
-    pthread_t thread;
-    bool started, ok;
+    bool ok;
     struct error err;
 };
 
@@ -24,34 +37,45 @@ static void *load_library(void *argument)
 {
     struct loading *loading = argument;
     struct splitter *splitter = loading->splitter;
+    error_clear(&loading->err);
     loading->ok = sentencepiece_open(&splitter->library, splitter->file, splitter->bytes,
                                      splitter->n_bytes, splitter->spm.pieces.count, &loading->err);
     return NULL;
 }
 
+/* Here if there is stack enough, else on a thread of its own. */
+static bool load_here(struct loading *loading, struct error *err)
+{
+    pthread_t thread;
+    if (has_stack())
+        load_library(loading);
+    else if (!thread_start(&thread, load_library, loading, err))
+        return false;
+    else
+        pthread_join(thread, NULL);
+    return loading->ok || error_set(err, loading->err.code, "%s", loading->err.text);
+}
+
+/* Loading takes its time, so that a second model is loaded beside the first. A thread may have less
+ * memory to itself (malloc's arenas): what fails there for lack of it is tried again here. */
 static bool open_libraries(struct opening *opening)
 {
     struct splitter *const *side = opening->tokenizer->splitter;
-    struct loading loading[2] = {{.splitter = side[TOKENIZER_SOURCE]}};
-    bool ok = true;
-    if (opening->options->pieces_only)
+    struct loading source = {.splitter = side[TOKENIZER_SOURCE]};
+    struct loading target = {.splitter = side[TOKENIZER_TARGET]};
+    pthread_t thread;
+    if (source.splitter == NULL || opening->options->pieces_only)
         return true;
-    if (opening->options->encodes_target && side[TOKENIZER_TARGET] != side[TOKENIZER_SOURCE])
-        loading[1].splitter = side[TOKENIZER_TARGET];
-    for (size_t i = 0; i < 2; i++)
-        if (loading[i].splitter != NULL)
-            loading[i].started =
-                thread_start(&loading[i].thread, load_library, &loading[i], opening->err);
-    for (size_t i = 0; i < 2; i++) {
-        if (loading[i].splitter == NULL)
-            continue;
-        if (loading[i].started)
-            pthread_join(loading[i].thread, NULL);
-        ok = ok && loading[i].started && loading[i].ok;
-        if (loading[i].started && !loading[i].ok)
-            error_set(opening->err, loading[i].err.code, "%s", loading[i].err.text);
-    }
-    return ok;
+    bool both = opening->options->encodes_target && target.splitter != source.splitter;
+    bool beside = both && thread_start(&thread, load_library, &target, NULL);
+    bool ok = load_here(&source, opening->err);
+    if (beside)
+        pthread_join(thread, NULL);
+    if (!ok || !both || target.ok)
+        return ok;
+    if (beside && target.err.code != ERROR_MEMORY)
+        return error_set(opening->err, target.err.code, "%s", target.err.text);
+    return load_here(&target, opening->err);
 }
 
 static bool load_config(struct opening *opening, cJSON **root, const char *file)

@@ -3,8 +3,12 @@
 #include "tokenizer/tokenizer.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static long until_failure = -1; /* allocations that still succeed; negative: all do */
 
@@ -72,6 +76,44 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
+static size_t address_space(void)
+{
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fscanf(file, "%zu", &pages), 1);
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The library's own allocations, too: an address space of ever more, in which it ends by itself
+ * whether or not it suffices. */
+START_TEST(little_memory_is_no_crash)
+{
+    int n_failed = 0, n_done = 0;
+    if (address_space() > (size_t)1 << 40)
+        return; /* a sanitizer's shadow: no limit can be set */
+    for (size_t i = 0; i < 40; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            size_t bytes = address_space() + (i << 17); /* 128 KiB */
+            struct rlimit limit = {.rlim_cur = bytes, .rlim_max = bytes};
+            struct error err = {0};
+            bool ok = setrlimit(RLIMIT_AS, &limit) == 0 && use(0, &err);
+            _exit(ok ? 0 : err.code == ERROR_MEMORY ? 1 : 2);
+        }
+        int status;
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_msg(WIFEXITED(status), "step %zu: signal %d", i, WTERMSIG(status));
+        ck_assert_int_le(WEXITSTATUS(status), 1);
+        n_failed += WEXITSTATUS(status) == 1;
+        n_done += WEXITSTATUS(status) == 0;
+    }
+    ck_assert_int_gt(n_failed, 2);
+    ck_assert_int_gt(n_done, 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("out of memory");
@@ -79,6 +121,7 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, every_allocation_may_fail, 0,
                         (int)(sizeof fixtures / sizeof fixtures[0]));
+    tcase_add_test(tests, little_memory_is_no_crash);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
