@@ -1,6 +1,7 @@
 /* dragoman tokenize: text to pieces of the source vocabulary; dragoman detokenize: pieces of the
  * target vocabulary to text. */
 #include "cli/commands.h"
+#include "cli/confine.h"
 #include "cli/inputs.h"
 #include "cli/message.h"
 #include "cli/outputs.h"
@@ -109,7 +110,8 @@ static int run(const struct options *options, convert_line *convert)
     struct inputs inputs = {0};
     struct outputs outputs = {0};
     bool started = false;
-    bool ok = open_all(&c, options, &inputs, &outputs, &err) && outputs_begin(&outputs, &err);
+    bool ok = can_confine(options, &err) && open_all(&c, options, &inputs, &outputs, &err) &&
+              outputs_begin(&outputs, &err) && confine(options, outputs_directory(&outputs), &err);
     if (ok) {
         started = true;
         ok = convert_all(&c, convert, &inputs, &outputs, &err);

@@ -98,7 +98,7 @@ static const struct option table[] = {
      .choices = sandbox_words,
      .initial = "auto",
      .field = AT(sandbox),
-     .commands = PIPES,
+     .commands = PIPES | TOKENIZES,
      .group = GROUP_OTHER,
      .help = "give up files, network and programs once everything is open: auto (as far as the "
              "kernel can), require (refuse to run without), off",

@@ -149,6 +149,11 @@ uint64_t outputs_count(const struct outputs *outputs)
     return outputs->current != NULL ? line_output_count(outputs->current) : 0;
 }
 
+const char *outputs_directory(const struct outputs *outputs)
+{
+    return outputs->directory;
+}
+
 bool outputs_can_resume(const struct outputs *outputs)
 {
     struct stat status;

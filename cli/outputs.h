@@ -29,6 +29,9 @@ struct outputs {
 bool outputs_check(struct outputs *outputs, const struct options *options,
                    const struct inputs *inputs, struct error *err);
 
+/* The directory in which files will be made as the run goes on, or NULL. */
+const char *outputs_directory(const struct outputs *outputs);
+
 /* True if the output is one file, of the kind that a later run can go on with. */
 bool outputs_can_resume(const struct outputs *outputs);
 

@@ -1,7 +1,7 @@
 #include "cli/pipeline.h"
 
-#include "base/sandbox.h"
 #include "base/threads.h"
+#include "cli/confine.h"
 #include "cli/engine.h"
 #include "cli/inputs.h"
 #include "cli/message.h"
@@ -33,7 +33,8 @@ struct run {
     struct progress progress;
     struct stats stats;
     struct pipeline_totals totals;
-    struct buffer out;      /* records of one result */
+    struct buffer out; /* records of one result */
+    bool shows_progress;
     int64_t flushed;        /* progress_now() */
     struct error put_fault; /* why the library took no more lines */
 };
@@ -241,6 +242,15 @@ static bool wants_scores(const struct run *run)
     return wanted;
 }
 
+/* Asked for, or on a terminal that is not the output's too. */
+static bool wants_progress(const struct options *options)
+{
+    if (option_is_given(options, "progress"))
+        return options->progress;
+    return !options->quiet && isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) == 0 &&
+           isatty(STDIN_FILENO) == 0;
+}
+
 /* For the thread that handles signals. */
 static void last_words(void *context)
 {
@@ -277,57 +287,17 @@ static bool prepare_resume(struct run *run, bool *is_done, struct error *err)
 {
     struct buffer path = {0};
     const struct texts *models = &run->options->model;
-    if (!outputs_can_resume(&run->outputs))
+    if (!run->options->resume)
         return true;
+    if (!outputs_can_resume(&run->outputs))
+        return error_set(err, ERROR_USAGE, "--resume: the output is not a file");
     bool ok = model_path(models->count > 0 ? models->items[0] : NULL, &path, err) &&
               resume_open(&run->resume, run->options, path.bytes, err);
     buffer_free(&path);
-    if (!ok || !run->options->resume)
-        return ok;
+    if (!ok)
+        return false;
     run->outputs.options.keep_bytes = resume_bytes(run->resume);
     return skip_lines(run, is_done, err);
-}
-
-/* Appends the directory of a file that is written beside others of ours. */
-static bool add_directory(const char *path, struct buffer *out, struct error *err)
-{
-    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
-    if (path == NULL)
-        return true;
-    if (slash == NULL)
-        return buffer_append_text(out, ".", err);
-    return buffer_append(out, path, slash > path ? (size_t)(slash - path) : 1, err);
-}
-
-/* Gives up all but the open files: from here on hostile bytes are looked at. What is still written
- * by name: the further files of -o DIR, the notes of -o FILE for --resume, the journal of the
- * cache. */
-static bool confine(struct run *run, struct error *err)
-{
-    struct buffer output = {0}, cache = {0};
-    const char *writable[4] = {NULL};
-    size_t n = 0;
-    bool ok = add_directory(run->resume != NULL ? run->outputs.path : NULL, &output, err) &&
-              add_directory(run->options->cache, &cache, err);
-    if (run->outputs.directory != NULL)
-        writable[n++] = run->outputs.directory;
-    if (output.n_bytes > 0)
-        writable[n++] = output.bytes;
-    if (cache.n_bytes > 0)
-        writable[n++] = cache.bytes;
-    ok = ok && sandbox_enter((enum sandbox_mode)run->options->sandbox,
-                             &(struct sandbox_needs){.writable = writable}, NULL, err);
-    buffer_free(&output);
-    buffer_free(&cache);
-    return ok;
-}
-
-/* --sandbox=require on a kernel without is told before anything is touched. */
-static bool can_confine(const struct run *run, struct error *err)
-{
-    return run->options->sandbox != SANDBOX_REQUIRE ||
-           strstr(sandbox_available(), "seccomp") != NULL ||
-           error_set(err, ERROR_LIMIT, "--sandbox=require: this kernel has no seccomp filters");
 }
 
 /* Everything that can refuse the run, in this order: nothing is touched before all is well, and
@@ -336,7 +306,7 @@ static bool prepare(struct run *run, bool *is_done, bool *has_begun, struct erro
 {
     struct dragoman_error fault = {0};
     struct error no_thread = {0};
-    if (!can_confine(run, err) || !inputs_open(&run->inputs, run->options, err) ||
+    if (!can_confine(run->options, err) || !inputs_open(&run->inputs, run->options, err) ||
         !outputs_check(&run->outputs, run->options, &run->inputs, err) ||
         !queue_new(&run->queue, err) || !prepare_resume(run, is_done, err))
         return false;
@@ -349,24 +319,18 @@ static bool prepare(struct run *run, bool *is_done, bool *has_begun, struct erro
     stats_start(&run->stats);
     if (run->options->print_config)
         return true;
+    run->shows_progress = wants_progress(run->options);
     *has_begun = true;
     if (!outputs_begin(&run->outputs, err))
         return false;
     no_memory_last_words(outputs_abandon, &run->outputs);
-    if (!confine(run, err))
+    if (run->resume != NULL)
+        resume_begin(run->resume);
+    if (!confine(run->options, outputs_directory(&run->outputs), err))
         return false;
     if (!dragoman_stream_open(run->dragoman, NULL, &run->stream, &fault))
         return engine_fault(&fault, err);
     return true;
-}
-
-/* Asked for, or on a terminal that is not the output's too. */
-static bool wants_progress(const struct options *options)
-{
-    if (option_is_given(options, "progress"))
-        return options->progress;
-    return !options->quiet && isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) == 0 &&
-           isatty(STDIN_FILENO) == 0;
 }
 
 /* No thread but that of the signals is left. */
@@ -385,7 +349,7 @@ static void clean_up(struct run *run)
 static bool run_through(struct run *run, struct error *err)
 {
     const struct options *options = run->options;
-    progress_start(&run->progress, wants_progress(options), inputs_size(&run->inputs));
+    progress_start(&run->progress, run->shows_progress, inputs_size(&run->inputs));
     bool ok = translate(run, err);
     if (ok)
         warnings_end(&run->warnings);

@@ -15,9 +15,7 @@
 #include <unistd.h>
 
 #define HEX_BYTES (2 * SHA256_DIGEST_LENGTH + 1)
-#define SAVE_MILLISECONDS 100
-/* A run that takes less does not leave a state file behind even for a moment. */
-#define CREATE_MILLISECONDS 1000
+#define SAVE_MILLISECONDS 10
 /* The file: a head, then two slots that are written in turn, so that one is always whole. */
 #define SLOT_BYTES 160
 #define HEAD_FORMAT "dragoman state 1 %s\n"
@@ -33,7 +31,6 @@ struct slot {
 
 struct resume {
     char *path;     /* of the state file */
-    bool is_asked;  /* --resume: else only kept for a later run */
     int descriptor; /* -1: not there yet */
     char fingerprint[HEX_BYTES];
     uint64_t n_done, n_bytes; /* the output's whole lines */
@@ -226,15 +223,13 @@ bool resume_open(struct resume **resume, const struct options *options, const ch
     if (r == NULL)
         return false;
     r->descriptor = -1;
-    r->is_asked = options->resume;
     r->saved = progress_now();
     SHA256Init(&r->hash);
     bool ok = buffer_printf(&path, err, "%s.state", options->output);
     r->path = path.bytes;
     ok = ok && make_fingerprint(r, options, model_path, err);
-    if (ok && r->is_asked)
-        ok = measure_output(r, options->output, options->nul ? '\0' : '\n', err) &&
-             open_state(r, err);
+    ok = ok && measure_output(r, options->output, options->nul ? '\0' : '\n', err) &&
+         open_state(r, err);
     if (ok) {
         *resume = r;
         return true;
@@ -314,8 +309,6 @@ static void write_slot(struct resume *resume, bool is_complete)
 {
     char text[SLOT_BYTES + 1], digest[HEX_BYTES];
     if (resume->descriptor < 0)
-        create_state(resume);
-    if (resume->descriptor < 0)
         return;
     to_hex(&resume->hash, digest);
     memset(text, ' ', sizeof text);
@@ -329,11 +322,16 @@ static void write_slot(struct resume *resume, bool is_complete)
     resume->saved = progress_now();
 }
 
+void resume_begin(struct resume *resume)
+{
+    if (resume->descriptor < 0)
+        create_state(resume);
+    write_slot(resume, false);
+}
+
 void resume_save(struct resume *resume)
 {
-    bool is_there = resume->descriptor >= 0;
-    int64_t wait = is_there ? SAVE_MILLISECONDS : resume->is_asked ? 0 : CREATE_MILLISECONDS;
-    if (progress_now() - resume->saved >= wait)
+    if (progress_now() - resume->saved >= SAVE_MILLISECONDS)
         write_slot(resume, false);
 }
 
@@ -351,9 +349,6 @@ void resume_close(struct resume *resume, bool is_complete)
 {
     if (resume == NULL)
         return;
-    if (resume->is_asked || (!is_complete && resume->descriptor >= 0))
-        write_slot(resume, is_complete);
-    else if (resume->descriptor >= 0)
-        unlink(resume->path);
+    write_slot(resume, is_complete);
     resume_free(resume);
 }

@@ -3,10 +3,8 @@
  *
  * How far the output is, it says itself: its whole lines. What it was made from stands beside it,
  * in FILE.state: a fingerprint of model and options, and the SHA-256 of the input's first lines as
- * of some moment before. The state appears when a run with -o FILE has lasted a second (at once
- * with
- * --resume), and goes when the run is complete (stays with --resume, so that a further run finds
- * nothing to do).
+ * of some moment before. Runs with --resume write it, and leave it there at their end, so that a
+ * further run finds nothing to do.
  *
  *     struct resume *resume;
  *     if (!resume_open(&resume, "out.txt", fingerprint, options, &err)) ...
@@ -45,11 +43,15 @@ bool resume_is_complete(const struct resume *resume);
 /* True if there is a state on disk that --resume can go by; NULL is allowed. */
 bool resume_is_kept(const struct resume *resume);
 
-/* After the output was flushed: keeps the state on disk up to date, at most ten times a second. Its
- * failure is no reason to stop a run. */
+/* Before the first new line: makes the state file if it is not there. From here on no file is
+ * opened any more. */
+void resume_begin(struct resume *resume);
+
+/* After the output was flushed: keeps the state on disk up to date, at most a hundred times a
+ * second. Its failure is no reason to stop a run. */
 void resume_save(struct resume *resume);
 
-/* The end of the run: the state is written or removed, then all is freed. NULL is allowed. */
+/* The end of the run: the state is written, then all is freed. NULL is allowed. */
 void resume_close(struct resume *resume, bool is_complete);
 
 /* Frees without touching the state: the run has not begun. NULL is allowed. */

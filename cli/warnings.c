@@ -3,6 +3,7 @@
 #include "cli/message.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define MAX_TOLD 10
 
@@ -30,7 +31,8 @@ void warnings_add(struct warnings *warnings, const char *file, uint64_t line,
     }
     warnings->n_told++;
     for (uint32_t i = 0; i < result->n_warnings; i++)
-        message_at_line(file, line, "%s", result->warnings[i]);
+        if (strncmp(result->warnings[i], "not UTF-8", 9) != 0) /* the summary tells */
+            message_at_line(file, line, "%s", result->warnings[i]);
 }
 
 void warnings_end(const struct warnings *warnings)

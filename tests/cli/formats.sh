@@ -1,6 +1,7 @@
 # Text, TSV, JSONL: what is translated, what passes through, what is added.
 . "$(dirname "$0")/lib.sh"
-en='A dog runs on the beach.' de='Ein Hund rennt am Strand.'
+export DRAGOMAN_MODEL="$fixtures/marian" # random weights: quick, and its words are its own
+en='A dog runs on the beach.' de="$("$dragoman" <<<"$en")"
 
 # TSV.
 printf '1\t%s\tx y\n\n2\t%s\t\n3\t\tz\r\n' "$en" "$en" >in.tsv

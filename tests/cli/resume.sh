@@ -47,7 +47,10 @@ check 'from standard input' cmp want.txt out.txt
 rm -f out.txt out.txt.state
 "${run[@]}" --resume &
 child=$!
-sleep 0.7
+for i in $(seq 300); do
+    grep -aq 'lines 0*[1-9][0-9]' out.txt.state 2>/dev/null && break
+    sleep 0.01
+done
 kill -KILL $child
 wait $child 2>/dev/null
 half=$(stat -c %s out.txt)
@@ -85,13 +88,13 @@ wait
 expect 'other threads and batches' out= -- "${run[@]}" --resume -t 1 --batch 3 --quiet
 check 'other threads and batches' cmp want.txt out.txt
 
-# Without --resume no state stays behind, and a short run makes none.
+# Without --resume no state is made.
 rm -f out.txt out.txt.state
 expect 'an ordinary run' out= -- "${run[@]}"
 check 'an ordinary run leaves no state' test ! -e out.txt.state
 
 # A disk that fills up, then has room again.
-if mkdir small && mount -t tmpfs -o size=64k tmpfs small 2>/dev/null; then
+if mkdir small && mount -t tmpfs -o size=20k tmpfs small 2>/dev/null; then
     expect 'full' rc=1 out= err='small/out.txt: No space left on device .the output ends after line [0-9]+; rerun with --resume.' -- "$dragoman" "${model[@]}" -b 1 in.txt -o small/out.txt --resume
     mount -o remount,size=16m small
     expect 'room again' out= -- "$dragoman" "${model[@]}" -b 1 in.txt -o small/out.txt --resume

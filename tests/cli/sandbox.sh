@@ -31,6 +31,15 @@ expect 'a cache, new' out_file=a.want -- "${translate[@]}" --cache cache.db a.tx
 expect 'a cache, again' out_file=a.want -- "${translate[@]}" --cache cache.db a.txt
 expect 'threads' out_file=a.want -- "${translate[@]}" -t 3 a.txt
 
+expect 'resuming' out='' -- "${translate[@]}" a.txt -o resumed.txt --resume
+check 'resuming: the same' cmp a.want resumed.txt
+expect 'statistics' err=any -- "$dragoman" -m "$model" --stats=json a.txt
+check 'statistics' grep -q '"peak_mib":[1-9]' .err
+expect 'tokenize' -- "$dragoman" tokenize -m "$model" a.txt -o pieces.txt
+expect 'detokenize' -- "$dragoman" detokenize -m "$model" pieces.txt
+expect 'score' -- "$dragoman" score -q -m "$model" a.txt a.want
+expect 'interrupted' signal=TERM out='' -- bash -c '(sleep 0.5; kill -TERM $$) & exec "$0" -m "$1" < <(sleep 3)' "$dragoman" "$model"
+
 # What the kernel says of a run that waits for its input.
 if [[ $state == *seccomp ]]; then
     mkfifo pipe
