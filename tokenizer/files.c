@@ -164,20 +164,30 @@ bool opening_mark_specials(struct opening *opening, size_t index, const char *fi
     return true;
 }
 
+/* A model's pieces are in its vocabulary, or the eighth of them that pruning leaves; fewer than one
+ * in twenty are chance. */
+#define LEAST_FOUND 20
+
 bool opening_link_by_text(struct opening *opening, enum tokenizer_side side)
 {
     struct tokenizer *tokenizer = opening->tokenizer;
     const struct spm *spm = &tokenizer->splitter[side]->spm;
     const struct vocabulary *vocabulary = tokenizer->side[side];
     uint32_t *ids = arena_new(&tokenizer->arena, spm->pieces.count, sizeof *ids, opening->err);
+    uint32_t n_found = 0;
     if (ids == NULL)
         return false;
     for (uint32_t id = 0; id < spm->pieces.count; id++) {
         size_t n_bytes;
         const char *text = pieces_text(&spm->pieces, id, &n_bytes);
         uint32_t found = pieces_find(&vocabulary->pieces, text, n_bytes);
+        n_found += found != PIECES_NONE;
         ids[id] = found != PIECES_NONE ? found : vocabulary->unknown;
     }
+    if (n_found < spm->pieces.count / LEAST_FOUND)
+        return error_set(opening->err, ERROR_MODEL,
+                         "%s: only %u of its %u pieces are in the vocabulary: another model's",
+                         tokenizer->splitter[side]->file, n_found, spm->pieces.count);
     ids[spm->unknown] = vocabulary->unknown;
     tokenizer->ids_of[side] = ids;
     return true;

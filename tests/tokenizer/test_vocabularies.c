@@ -133,6 +133,17 @@ START_TEST(separate_vocabularies)
 }
 END_TEST
 
+START_TEST(spm_of_another_model)
+{
+    struct tokenizer_options options = {.family = TOKENIZER_MARIAN};
+    model_dir_free(&dir);
+    model_dir_new(&dir, "tests/fixtures/marian");
+    tokenizer_close(open_good(&options));
+    write_text("vocab.json", "{\"</s>\":0,\"<unk>\":1,\"a\":2,\"\\u2581a\":3}");
+    expect_bad(&options, "source.spm: only 4 of its 900 pieces are in the vocabulary");
+}
+END_TEST
+
 /* ---- YAML --------------------------------------------------------------------------------------
  */
 
@@ -364,6 +375,7 @@ int main(void)
     tcase_add_test(tests, json_is_read_exactly);
     tcase_add_test(tests, long_pieces_and_many_entries);
     tcase_add_test(tests, separate_vocabularies);
+    tcase_add_test(tests, spm_of_another_model);
     tcase_add_test(tests, yml_keys_are_text);
     tcase_add_loop_test(tests, yml_faults_are_named, 0, (int)(sizeof bad_yml / sizeof bad_yml[0]));
     tcase_add_test(tests, yml_old_names_holes_and_rows);
