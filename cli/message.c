@@ -41,8 +41,11 @@ static void put(const char *prefix, const char *text, size_t n_bytes)
 {
     char line[2 * ERROR_TEXT_BYTES];
     char escaped[ERROR_TEXT_BYTES];
-    error_escape(escaped, sizeof escaped, text, n_bytes);
-    int length = snprintf(line, sizeof line, "%s%s\n", prefix, escaped);
+    /* The whole line, with its end, has at most ERROR_TEXT_BYTES. */
+    size_t n_prefix = strlen(prefix);
+    size_t room = n_prefix < sizeof escaped ? sizeof escaped - n_prefix : 0;
+    error_escape(escaped, room, text, n_bytes);
+    int length = snprintf(line, sizeof line, "%s%s\n", prefix, room > 0 ? escaped : "");
     if (length <= 0)
         return;
     size_t left = (size_t)length;

@@ -45,6 +45,8 @@ static bool compile(pcre2_code **code, const char *pattern, uint32_t options, st
                           PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | options, &number, &offset, NULL);
     if (*code != NULL)
         return true;
+    if (number == PCRE2_ERROR_HEAP_FAILED)
+        return error_set(err, ERROR_MEMORY, "out of memory");
     PCRE2_UCHAR reason[128];
     if (pcre2_get_error_message(number, reason, sizeof reason) < 0)
         reason[0] = '\0';
