@@ -7,7 +7,7 @@
 #include <time.h>
 
 /* Source tokens encoded at once: enough to use each weight often, few enough for the caches. */
-#define ENCODE_TOKENS 1024
+#define ENCODE_TOKENS 384
 
 static double now(void)
 {
