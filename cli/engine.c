@@ -31,7 +31,9 @@ static uint32_t number_or_unset(uint64_t value)
 
 static void set_text(struct dragoman_options *to, const struct options *from)
 {
-    static const enum dragoman_split splits[] = {DRAGOMAN_SPLIT_LINE, DRAGOMAN_SPLIT_NONE};
+    static const enum dragoman_split splits[] = {[SPLIT_LINE] = DRAGOMAN_SPLIT_LINE,
+                                                 [SPLIT_NONE] = DRAGOMAN_SPLIT_NONE,
+                                                 [SPLIT_PARAGRAPH] = DRAGOMAN_SPLIT_LINE};
     to->from = from->from;
     to->to = from->to;
     to->split = splits[from->split];

@@ -18,6 +18,7 @@
 /* What the format needs to know of the options. */
 struct format_settings {
     size_t column;            /* tsv: which, from 1 */
+    size_t prefix_column;     /* tsv: 0: none */
     const char *field;        /* jsonl: which */
     char terminator;          /* '\n' or '\0' */
     bool score;               /* --score */
@@ -35,10 +36,11 @@ struct record {
     bool has_text;   /* false: there is nothing to translate; the line passes through */
     bool has_target; /* pairs: the line holds a translation to be scored, at... */
     size_t target_at, n_target;
-    size_t close_at;          /* jsonl: where new fields go */
-    uint64_t number;          /* of the line in its file, from 1 */
-    size_t file;              /* index of the input */
-    bool has_carriage_return; /* written back as it came */
+    size_t prefix_at, n_prefix; /* tsv: what the translation is to begin with */
+    size_t close_at;            /* jsonl: where new fields go */
+    uint64_t number;            /* of the line in its file, from 1 */
+    size_t file;                /* index of the input */
+    bool has_carriage_return;   /* written back as it came */
     bool has_byte_order_mark;
 };
 

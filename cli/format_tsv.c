@@ -4,27 +4,37 @@
 
 #include <string.h>
 
-static bool find_text(const struct format_settings *settings, struct record *record,
-                      struct error *err)
+/* Where column number `wanted` lies. */
+static bool find_column(const struct record *record, size_t wanted, size_t *start, size_t *n_bytes,
+                        struct error *err)
 {
     const char *bytes = record->line.bytes;
-    size_t n_bytes = record->line.n_bytes;
+    size_t total = record->line.n_bytes;
     size_t at = 0;
-    record->has_text = n_bytes > 0;
-    for (size_t column = 1; record->has_text; column++) {
-        const char *tab = memchr(bytes + at, '\t', n_bytes - at);
-        size_t end = tab != NULL ? (size_t)(tab - bytes) : n_bytes;
-        if (column == settings->column) {
-            record->text_at = at;
-            record->n_text = end - at;
+    for (size_t column = 1;; column++) {
+        const char *tab = memchr(bytes + at, '\t', total - at);
+        size_t end = tab != NULL ? (size_t)(tab - bytes) : total;
+        if (column == wanted) {
+            *start = at;
+            *n_bytes = end - at;
             return true;
         }
         if (tab == NULL)
-            return error_set(err, ERROR_INPUT, "there is no column %zu, only %zu", settings->column,
-                             column);
+            return error_set(err, ERROR_INPUT, "there is no column %zu, only %zu", wanted, column);
         at = end + 1;
     }
-    return true;
+}
+
+static bool find_text(const struct format_settings *settings, struct record *record,
+                      struct error *err)
+{
+    record->has_text = record->line.n_bytes > 0;
+    if (!record->has_text)
+        return true;
+    return find_column(record, settings->column, &record->text_at, &record->n_text, err) &&
+           (settings->prefix_column == 0 ||
+            find_column(record, settings->prefix_column, &record->prefix_at, &record->n_prefix,
+                        err));
 }
 
 static bool write_tsv(const struct format_settings *settings, const struct record *record,

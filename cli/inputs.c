@@ -53,8 +53,11 @@ bool inputs_open(struct inputs *inputs, const struct options *options, struct er
     const char *const *paths = options->n_operands > 0 ? options->operands : only_standard_input;
     size_t count = options->n_operands > 0 ? options->n_operands : 1;
     bool has_partner = options->command == COMMAND_SCORE && count == 2;
-    *inputs = (struct inputs){.strict = options->strict};
+    *inputs = (struct inputs){.strict = options->strict,
+                              .joins_paragraphs = options->split == SPLIT_PARAGRAPH,
+                              .max_bytes = options->max_line};
     inputs->settings = (struct format_settings){.column = options->column,
+                                                .prefix_column = options->prefix_column,
                                                 .field = options->field,
                                                 .terminator = options->nul ? '\0' : '\n',
                                                 .score = options->score,
@@ -75,6 +78,8 @@ bool inputs_open(struct inputs *inputs, const struct options *options, struct er
         inputs->count = i + 1;
         if (!open_one(&inputs->files[i], paths[i], options, err))
             return false;
+        if (inputs->joins_paragraphs && inputs->files[i].format != &format_text)
+            return error_set(err, ERROR_USAGE, "--split paragraph: only for plain text");
     }
     return true;
 }
@@ -84,6 +89,7 @@ void inputs_close(struct inputs *inputs)
     for (size_t i = 0; i < inputs->count; i++)
         line_input_close(inputs->files[i].lines);
     line_input_close(inputs->partner);
+    record_free(inputs->held);
     memory_free(inputs->files);
     *inputs = (struct inputs){0};
 }
@@ -162,18 +168,88 @@ static bool check_partner(const struct inputs *inputs, struct error *err)
                      line_input_name(inputs->partner), inputs_name(inputs, 0));
 }
 
+static bool is_blank(const char *text, size_t n_bytes)
+{
+    size_t n = 0;
+    while (n < n_bytes && memchr(" \t\f\v\r", text[n], 5) != NULL)
+        n++;
+    return n == n_bytes;
+}
+
+/* Appends a line to the paragraph before it, a space between. */
+static bool join(const struct inputs *inputs, struct record *paragraph, const struct line *line,
+                 struct error *err)
+{
+    if (line->n_bytes >= inputs->max_bytes - paragraph->line.n_bytes)
+        return error_set(err, ERROR_INPUT,
+                         "%.200s:%llu: the paragraph is longer than %zu bytes "
+                         "(see --max-line)",
+                         inputs_name(inputs, paragraph->file),
+                         (unsigned long long)paragraph->number, inputs->max_bytes);
+    bool ok = buffer_append_byte(&paragraph->line, ' ', err) &&
+              buffer_append(&paragraph->line, line->bytes, line->n_bytes, err);
+    paragraph->n_text = paragraph->line.n_bytes;
+    return ok;
+}
+
+/* The next paragraph, or blank line, of one file. */
+static enum line_state next_paragraph(struct inputs *inputs, size_t file, struct record **record,
+                                      struct error *err)
+{
+    struct record *paragraph = NULL;
+    struct line line;
+    enum line_state state;
+    while ((state = line_input_next(inputs->files[file].lines, &line, err)) == LINE_READ) {
+        bool ends = is_blank(line.bytes, line.n_bytes);
+        if (paragraph != NULL && !ends && join(inputs, paragraph, &line, err))
+            continue;
+        struct record *next =
+            err->code == ERROR_NONE ? make_record(inputs, file, &line, err) : NULL;
+        if (next == NULL) {
+            state = LINE_FAILED;
+            break;
+        }
+        if (paragraph == NULL && !ends) {
+            paragraph = next;
+            continue;
+        }
+        inputs->held = paragraph != NULL ? next : NULL;
+        *record = paragraph != NULL ? paragraph : next;
+        return LINE_READ;
+    }
+    if (state == LINE_END && paragraph != NULL) {
+        *record = paragraph;
+        return LINE_READ;
+    }
+    record_free(paragraph);
+    return state;
+}
+
+static enum line_state next_of_file(struct inputs *inputs, size_t file, struct record **record,
+                                    struct error *err)
+{
+    struct line line;
+    if (inputs->joins_paragraphs)
+        return next_paragraph(inputs, file, record, err);
+    enum line_state state = line_input_next(inputs->files[file].lines, &line, err);
+    if (state != LINE_READ)
+        return state;
+    *record = make_record(inputs, file, &line, err);
+    return *record != NULL ? LINE_READ : LINE_FAILED;
+}
+
 enum line_state inputs_next(struct inputs *inputs, size_t *file, struct record **record,
                             struct error *err)
 {
+    if (inputs->held != NULL) {
+        *record = inputs->held;
+        inputs->held = NULL;
+        return LINE_READ;
+    }
     for (; *file < inputs->count; ++*file) {
-        struct line line;
-        enum line_state state = line_input_next(inputs->files[*file].lines, &line, err);
-        if (state == LINE_FAILED)
-            return LINE_FAILED;
-        if (state == LINE_READ) {
-            *record = make_record(inputs, *file, &line, err);
-            return *record != NULL ? LINE_READ : LINE_FAILED;
-        }
+        enum line_state state = next_of_file(inputs, *file, record, err);
+        if (state != LINE_END)
+            return state;
     }
     return check_partner(inputs, err) ? LINE_END : LINE_FAILED;
 }

@@ -24,6 +24,9 @@ struct inputs {
     struct line_input
         *partner; /* score SOURCE TARGET: the second file, read along with the first */
     bool strict;
+    bool joins_paragraphs; /* --split paragraph */
+    size_t max_bytes;      /* of a paragraph */
+    struct record *held;   /* the blank line that ended a paragraph, to be given next */
     struct format_settings settings;
 };
 

@@ -87,6 +87,7 @@ struct option {
 
 enum help_kind { HELP_NONE, HELP_SHORT, HELP_ALL };
 enum stats_kind { STATS_NONE, STATS_TEXT, STATS_JSON };
+enum split_kind { SPLIT_LINE, SPLIT_NONE, SPLIT_PARAGRAPH };
 enum format_kind { FORMAT_BY_NAME, FORMAT_TEXT, FORMAT_TSV, FORMAT_JSONL };
 
 /* The values. Numbers that the model decides stay 0 until they are given; option_is_given() tells a
@@ -103,13 +104,14 @@ struct options {
     const char *field;
     bool nul;
     bool pieces;
-    int split; /* "line", "none" */
+    int split; /* enum split_kind */
     uint64_t max_line;
     bool strict;
     bool keep;
     struct texts protect;
     const char *terms, *forbid;
     const char *prefix;
+    uint64_t prefix_column;
 
     uint64_t beam, n_best;
     uint64_t max_length, min_length;

@@ -5,7 +5,7 @@
 
 static const char *const format_words[] = {"auto", "text", "tsv", "jsonl", NULL};
 static const char *const stop_words[] = {"model", "finished", "heuristic", "exhaustive", NULL};
-static const char *const split_words[] = {"line", "none", NULL};
+static const char *const split_words[] = {"line", "none", "paragraph", NULL};
 static const char *const compat_words[] = {"model", "hf", "ct2", "marian", "fairseq", NULL};
 /* In the order of enum sandbox_mode. */
 static const char *const sandbox_words[] = {"auto", "require", "off", NULL};
@@ -180,8 +180,10 @@ static const struct option table[] = {
      .field = AT(split),
      .commands = COMMAND_TRANSLATE,
      .group = GROUP_TEXT,
-     .help = "line: a line is split into sentences, which are translated one by one; none: a line "
-             "is one sentence",
+     .help =
+         "line: a line is split into sentences, which are translated one by one; none: a line is "
+         "one sentence; paragraph: lines up to a blank one are joined first, for text that was "
+         "wrapped by hand, and come out as one line",
      .is_setting = true},
     {.name = "max-line",
      .type = OPTION_SIZE,
@@ -244,6 +246,16 @@ static const struct option table[] = {
      .commands = COMMAND_TRANSLATE,
      .group = GROUP_TEXT,
      .help = "every translation begins with this"},
+    {.name = "prefix-column",
+     .type = OPTION_NUMBER,
+     .argument = "N",
+     .minimum = 1,
+     .maximum = 100000,
+     .when_unset = "none",
+     .field = AT(prefix_column),
+     .commands = COMMAND_TRANSLATE,
+     .group = GROUP_TEXT,
+     .help = "tsv: the column that holds what the translation of its line begins with"},
 
     {.name = "beam",
      .letter = 'b',

@@ -53,6 +53,10 @@ static bool submit(void *context, struct record *record)
         line.text = record_text(record, &line.n_bytes);
         line.prefix = run->options->prefix;
         line.n_prefix_bytes = line.prefix != NULL ? strlen(line.prefix) : 0;
+        if (record->n_prefix > 0) {
+            line.prefix = record->line.bytes + record->prefix_at;
+            line.n_prefix_bytes = record->n_prefix;
+        }
         if (record->has_target) {
             line.target = record->line.bytes + record->target_at;
             line.n_target_bytes = record->n_target;

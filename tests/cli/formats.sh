@@ -16,6 +16,11 @@ expect 'tsv: no such column in a later line' rc=1 err='in.tsv:2: there is no col
 check 'the lines before are written' test "$(wc -l <.out)" -eq 1
 expect 'text, not tsv' -- "$dragoman" --format text in.tsv
 
+printf '%s\tach\n%s\t\n' "$en" "$en" >in.tsv
+expect 'tsv: a column of beginnings' err=any -- "$dragoman" --prefix-column 2 in.tsv
+check 'tsv: a column of beginnings' bash -c 'sed -n 1p .out | grep -q "^ach.*	ach$" && test "$(sed -n 2p .out)" = "$0	"' "$de"
+expect 'tsv: no such column of beginnings' rc=1 err='in.tsv:1: there is no column 3, only 2' -- "$dragoman" --prefix-column 3 in.tsv
+
 # JSONL.
 json() { # NAME INPUT OUTPUT, "..." for what is added, OPTION...
     local name="$1"

@@ -45,6 +45,16 @@ printf "$en\0$en\0\0$en" >in.txt
 printf "$de\0$de\0\0$de\0" >want.txt
 expect 'NUL-separated records' out_file=want.txt -- "$dragoman" -0 in.txt
 
+# --split paragraph: wrapped lines are joined, blank lines stay.
+printf '\nA dog runs\non the beach.\n\n\nA dog runs on\nthe\nbeach.' >in.txt
+expect 'paragraphs' out="\n$de\n\n\n$de\n" -- "$dragoman" --split paragraph in.txt
+printf 'A dog runs\r\non the beach.\r\n \r\nA dog runs on the beach.\r\n' >in.txt
+expect 'paragraphs, CRLF' out="$de\r\n\r\n$de\r\n" -- "$dragoman" --split paragraph in.txt
+expect 'paragraphs of two files' -- "$dragoman" --split paragraph in.txt in.txt
+check 'paragraphs of two files' test "$(wc -l <.out)" -eq 6
+expect 'a paragraph over the limit' rc=1 out= err='in.txt:1: the paragraph is longer than 20 bytes .see --max-line.' -- "$dragoman" --split paragraph --max-line 20 in.txt
+expect 'paragraphs of JSON' rc=2 out= err='--split paragraph: only for plain text' -- "$dragoman" --split paragraph --format jsonl in.txt
+
 # Slow and odd producers.
 expect 'a byte at a time' out="$de\n$de\n" -- bash -c 'printf "%s\n%s\n" "$1" "$1" | while IFS= read -rN1 c; do printf %s "$c"; done | "$0"' "$dragoman" "$en"
 printf "$en\n%.0s" {1..3} >in.txt
