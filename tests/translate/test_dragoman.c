@@ -27,8 +27,7 @@ static const char *const lines[] = {
     "1234567890",
     "A dog runs on the beach.",
     "a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a",
-    "\xc3\xa4\xc3\xb6\xc3\xbc \xe4\xbd\xa0\xe5\xa5\xbd\xe3\x80\x82\xe5\x86\x8d\xe8\xa7\x81\xe3\x80"
-    "\x82",
+    "\xc3\xa4\xc3\xb6\xc3\xbc \xe4\xbd\xa0\xe5\xa5\xbd\xe3\x80\x82\xe5\x86\x8d",
     "See https://example.org/a?b=c now.",
     "People walk. People run. People sit. People walk. People run. People sit.",
 };
