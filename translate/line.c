@@ -13,6 +13,9 @@ void line_free_parts(struct line *line)
         arena_free(&line->parts[i].arena);
     }
     memory_free(line->parts);
+    memory_free(line->spans);
+    line->spans = NULL;
+    line->n_spans = 0;
     line->parts = NULL;
     line->n_parts = 0;
 }

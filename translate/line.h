@@ -12,6 +12,7 @@
 #include "model/beam.h"
 #include "tokenizer/tokenizer.h"
 #include "translate/dragoman.h"
+#include "translate/protect.h"
 
 struct stream;
 struct line;
@@ -64,7 +65,10 @@ struct part {
     struct kept_text *kept; /* [n_kept] must be found in the translation */
     uint32_t n_kept;
     bool tried_no_repeat, tried_required;
-    bool is_cached; /* its outcome comes from the cache */
+    double free_mean;  /* mean log-probability of the first try's tokens */
+    bool is_to_be_cut; /* at its protected texts: asking for them was no use */
+    bool is_between;   /* what such a cut left: protected texts are not looked for again */
+    bool is_cached;    /* its outcome comes from the cache */
 
     struct outcome *outcomes; /* [n_outcomes] best first */
     uint32_t n_outcomes;
@@ -84,6 +88,9 @@ struct line {
     size_t n_prefix_bytes;
     const char *target; /* or NULL */
     size_t n_target_bytes;
+
+    struct protect_span *spans; /* [n_spans] protected parts of the text; for memory_free() */
+    size_t n_spans;
 
     struct part *parts; /* [n_parts] */
     size_t n_parts;

@@ -208,6 +208,13 @@ static bool icu_fault(UErrorCode status, struct error *err)
     return error_set(err, ERROR_SYSTEM, "sentence boundaries: ICU says %s", u_errorName(status));
 }
 
+/* Scripts that know spaces have one between sentences: "a?b" in an address is not a boundary. */
+static bool is_boundary(const char *text, size_t end)
+{
+    unsigned char before = (unsigned char)text[end - 1];
+    return before >= 0x80 || is_space(before);
+}
+
 /* Walks ICU's boundaries; a part without letters or digits (a lone quote, "...") stays with the
  * sentence before it. */
 static bool split_by_icu(struct sentences *sentences, const char *text, size_t n_bytes,
@@ -228,7 +235,7 @@ static bool split_by_icu(struct sentences *sentences, const char *text, size_t n
     for (int32_t at = ok ? ubrk_next(sentences->breaks) : UBRK_DONE; ok && at != UBRK_DONE;) {
         int32_t after = ubrk_next(sentences->breaks);
         size_t end = (size_t)at;
-        if (after != UBRK_DONE && has_word(text, end, (size_t)after) &&
+        if (after != UBRK_DONE && is_boundary(text, end) && has_word(text, end, (size_t)after) &&
             has_word(text, start, end)) {
             ok = add_sentence(text, start, end, max_characters, spans, err);
             start = end;

@@ -8,6 +8,7 @@
  *     translator_prepare(translator, direction, sentences, line, &err);   text -> parts with ids
  *     ... for each part: translator_request(part, &request), search, ...
  *     translator_finish(translator, direction, part, search, &again, &err);    ids -> text
+ *     translator_recut(translator, direction, line, &n_open, &err);      more parts, seldom
  *     translator_join(translator, direction, line, &err);                      parts -> result
  *
  * Const after translator_open(), shared by all workers. */
@@ -77,6 +78,12 @@ void translator_request(const struct translator *translator, const struct part *
  * constraints. */
 bool translator_finish(const struct translator *translator, const struct direction *direction,
                        struct part *part, struct search *search, bool *again, struct error *err);
+
+/* All parts are finished: those that lost protected texts are replaced by parts for what stands
+ * between these, so that they come out with the white space, untouched. *n_open: how many new parts
+ * wait for a search (no outcomes yet); 0 if the line is ready to be joined. */
+bool translator_recut(const struct translator *translator, const struct direction *direction,
+                      struct line *line, size_t *n_open, struct error *err);
 
 /* Makes line->result from its parts, all finished. */
 bool translator_join(const struct translator *translator, const struct direction *direction,

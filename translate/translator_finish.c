@@ -127,13 +127,66 @@ static uint32_t count_lost(const struct part *part, bool terms_too)
 
 /* ---- a part --------------------------------------------------------------------------------- */
 
+/* Forcing texts into a search goes well while there are few of them, and short ones. */
+#define FORCE_TEXTS 3
+#define FORCE_TOKENS 12
+/* How much less likely the other tokens may become by it, on average. */
+#define FORCE_LOSS 0.5
+
+/* Mean log-probability of the tokens that nobody asked for. */
+static double mean_of_free(const struct part *part, const struct search_result *result)
+{
+    double sum = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < result->n_tokens; i++) {
+        bool is_asked = false;
+        for (uint32_t j = 0; j < result->n_required && !is_asked; j++)
+            is_asked = i >= result->required_at[j] &&
+                       i - result->required_at[j] < part->required[j].n_tokens;
+        sum += is_asked ? 0 : (double)result->log_probs[i];
+        count += !is_asked;
+    }
+    return count > 0 ? sum / count : 0;
+}
+
+static uint32_t count_required_tokens(const struct part *part)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < part->n_required; i++)
+        count += part->required[i].n_tokens;
+    return count;
+}
+
+/* Where protected texts are missing: first they are asked for in the search; if that does not bring
+ * them out, or spoils the rest, the sentence is cut at them. */
+static bool seek_kept(const struct translator *translator, const struct direction *direction,
+                      struct part *part, const struct search_result *best, bool *again,
+                      struct error *err)
+{
+    uint32_t lost = count_lost(part, false), n_before = part->n_required;
+    double mean = mean_of_free(part, best);
+    if (!part->tried_required && lost > 0) {
+        part->tried_required = true;
+        part->free_mean = mean;
+        if (!translator_require_kept(translator, direction, part, err))
+            return false;
+        *again = part->n_required - n_before >= lost && lost <= FORCE_TEXTS &&
+                 count_required_tokens(part) <= FORCE_TOKENS;
+        part->is_to_be_cut = !*again;
+    } else if (part->tried_required) {
+        part->is_to_be_cut = lost > 0 || mean < part->free_mean - FORCE_LOSS;
+    }
+    if (!*again && !part->is_to_be_cut && count_lost(part, true) > 0)
+        part->flags |= DRAGOMAN_FLAG_LOST;
+    return true;
+}
+
 /* Whether to try once more, and how. */
 static bool decide_again(const struct translator *translator, const struct direction *direction,
                          struct part *part, const struct search_result *best, bool *again,
                          struct error *err)
 {
     bool loops = false;
-    uint32_t n_required = part->n_required;
     if (part->line->target != NULL)
         return true;
     if (translator->settings.loop_guard && !is_loop(part, best, &loops, err))
@@ -146,17 +199,7 @@ static bool decide_again(const struct translator *translator, const struct direc
     } else if (loops) {
         part->flags |= DRAGOMAN_FLAG_LOOP;
     }
-    if (part->n_outcomes == 0)
-        return true;
-    if (!*again && !part->tried_required && count_lost(part, false) > 0) {
-        part->tried_required = true;
-        if (!translator_require_kept(translator, direction, part, err))
-            return false;
-        *again = part->n_required > n_required;
-    }
-    if (!*again && count_lost(part, true) > 0)
-        part->flags |= DRAGOMAN_FLAG_LOST;
-    return true;
+    return *again || seek_kept(translator, direction, part, best, again, err);
 }
 
 bool translator_finish(const struct translator *translator, const struct direction *direction,
@@ -184,7 +227,7 @@ bool translator_finish(const struct translator *translator, const struct directi
         part->flags &= ~(unsigned)DRAGOMAN_FLAG_LIMIT;
     if (!decide_again(translator, direction, part, &best, again, err))
         return false;
-    return *again || translator->reuse == NULL ||
+    return *again || translator->reuse == NULL || part->is_to_be_cut || part->is_between ||
            reuse_keep(translator->reuse, direction, part, err);
 }
 

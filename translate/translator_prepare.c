@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* Characters of a sentence; a longer one is cut. SentencePiece is quadratic on unknown runs. */
@@ -119,6 +120,27 @@ static bool add_sentence(const struct translator *translator, const struct direc
     return ok;
 }
 
+/* A sentence does not end inside a protected text. */
+static void join_sentences(const struct line *line, struct spans *spans)
+{
+    size_t kept = 0, at = 0;
+    for (size_t i = 0; i < spans->count; i++) {
+        struct span span = spans->items[i];
+        while (at < line->n_spans && line->spans[at].start + line->spans[at].n_bytes <= span.start)
+            at++;
+        bool is_inside = kept > 0 && at < line->n_spans && line->spans[at].start < span.start &&
+                         !spans->items[kept - 1].cut;
+        if (is_inside) {
+            struct span *last = &spans->items[kept - 1];
+            last->n_bytes = span.start + span.n_bytes - last->start;
+            last->cut = span.cut;
+        } else {
+            spans->items[kept++] = span;
+        }
+    }
+    spans->count = kept;
+}
+
 static bool make_parts(const struct translator *translator, const struct direction *direction,
                        struct sentences *sentences, struct line *line, struct error *err)
 {
@@ -127,6 +149,10 @@ static bool make_parts(const struct translator *translator, const struct directi
     size_t most = line->target != NULL ? SIZE_MAX : LONGEST_CHARACTERS;
     bool ok = sentences_split(sentences, line->text, line->n_bytes,
                               translator->splits && line->target == NULL, most, &spans, err);
+    if (ok && translator->protect != NULL && line->target == NULL)
+        ok = protect_find(translator->protect, line->text, line->n_bytes, &line->spans,
+                          &line->n_spans, err);
+    join_sentences(line, &spans);
     for (size_t i = 0; ok && i < spans.count; i++)
         ok = add_sentence(translator, direction, line, spans.items[i], &room, err);
     spans_free(&spans);
@@ -198,14 +224,27 @@ static bool keep(struct part *part, struct kept_text kept, uint32_t *room, struc
     return true;
 }
 
+/* The first protected text that begins at or after `start`. */
+static size_t first_span(const struct line *line, size_t start)
+{
+    size_t low = 0, high = line->n_spans;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (line->spans[middle].start < start)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* Terms are required at once; protected parts only when they are found to be lost. */
 static bool find_kept(const struct translator *translator, const struct direction *direction,
                       struct part *part, struct error *err)
 {
     const char *text = part->line->text + part->start;
-    struct protect_span *spans = NULL;
     struct term_match *matches = NULL;
-    size_t n_spans = 0, n_matches = 0;
+    size_t n_matches = 0;
     uint32_t room = 0;
     bool ok = true;
     if (translator->terms != NULL)
@@ -215,12 +254,16 @@ static bool find_kept(const struct translator *translator, const struct directio
         ok = keep(part, kept, &room, err) &&
              require(translator, direction, part, kept.text, kept.n_bytes, err);
     }
-    if (ok && translator->protect != NULL)
-        ok = protect_find(translator->protect, text, part->n_bytes, &spans, &n_spans, err);
-    for (size_t i = 0; ok && i < n_spans; i++)
-        ok = keep(part, (struct kept_text){text + spans[i].start, spans[i].n_bytes, false}, &room,
-                  err);
-    memory_free(spans);
+    const struct line *line = part->line;
+    size_t end = part->start + part->n_bytes;
+    for (size_t i = first_span(line, part->start);
+         ok && !part->is_between && i < line->n_spans &&
+         line->spans[i].start + line->spans[i].n_bytes <= end;
+         i++)
+        ok = keep(
+            part,
+            (struct kept_text){line->text + line->spans[i].start, line->spans[i].n_bytes, false},
+            &room, err);
     memory_free(matches);
     return ok;
 }
@@ -282,7 +325,8 @@ static bool ask(const struct translator *translator, const struct direction *dir
     if (is_all_kept(part))
         return copy_through(part, part->n_bytes, err);
     bool found = false;
-    if (translator->reuse != NULL && !reuse_find(translator->reuse, direction, part, &found, err))
+    if (translator->reuse != NULL && !part->is_between &&
+        !reuse_find(translator->reuse, direction, part, &found, err))
         return false;
     if (found)
         return true;
@@ -308,6 +352,84 @@ bool translator_prepare(const struct translator *translator, const struct direct
         if (!ask(translator, direction, &line->parts[i], err))
             return false;
     return true;
+}
+
+/* ---- what stands between protected texts ---------------------------------------------------- */
+
+/* Takes off what belongs to no sentence of its own: white space, marks that close what was before,
+ * brackets that open what comes after. False if no letter or digit is left. */
+static bool trim(const char *text, struct span *span)
+{
+    const char *start = text + span->start, *end = start + span->n_bytes;
+    bool has_word = false;
+    while (start < end && strchr(" \t,;:.!?)]}", *start) != NULL && *start != '\0')
+        start++;
+    while (start < end && strchr(" \t([{", end[-1]) != NULL && end[-1] != '\0')
+        end--;
+    for (const char *at = start; at < end && !has_word; at++)
+        has_word = (unsigned char)*at >= 0x80 || isalnum((unsigned char)*at) != 0;
+    span->start = (size_t)(start - text);
+    span->n_bytes = (size_t)(end - start);
+    return has_word;
+}
+
+/* Adds parts for what stands between the protected texts of `part`. */
+static bool add_between(const struct translator *translator, const struct direction *direction,
+                        struct line *line, const struct part *part, size_t *room, struct error *err)
+{
+    size_t at = part->start, end = part->start + part->n_bytes;
+    bool ok = true;
+    for (uint32_t i = 0; ok && i <= part->n_kept; i++) {
+        if (i < part->n_kept && part->kept[i].is_term)
+            continue;
+        size_t stop = i < part->n_kept ? (size_t)(part->kept[i].text - line->text) : end;
+        struct span span = {at, stop - at, false};
+        size_t first = line->n_parts;
+        if (trim(line->text, &span))
+            ok = add_sentence(translator, direction, line, span, room, err);
+        for (; first < line->n_parts; first++)
+            line->parts[first].is_between = true;
+        at = i < part->n_kept ? stop + part->kept[i].n_bytes : end;
+    }
+    return ok;
+}
+
+bool translator_recut(const struct translator *translator, const struct direction *direction,
+                      struct line *line, size_t *n_open, struct error *err)
+{
+    bool any = false;
+    *n_open = 0;
+    for (size_t i = 0; i < line->n_parts; i++)
+        any |= line->parts[i].is_to_be_cut;
+    if (!any)
+        return true;
+    struct line old = {.parts = line->parts, .n_parts = line->n_parts};
+    size_t room = 0;
+    bool ok = true;
+    line->parts = NULL;
+    line->n_parts = 0;
+    line->result.flags |= DRAGOMAN_FLAG_SPLIT;
+    for (size_t i = 0; ok && i < old.n_parts; i++) {
+        struct part *part = &old.parts[i];
+        if (part->is_to_be_cut) {
+            ok = add_between(translator, direction, line, part, &room, err);
+        } else {
+            struct span span = {part->start, part->n_bytes, part->is_cut};
+            ok = add_part(line, &span, &part->ids, &room, err);
+            if (ok) { /* as it is, and no longer the old list's */
+                part->ids = line->parts[line->n_parts - 1].ids;
+                line->parts[line->n_parts - 1] = *part;
+                *part = (struct part){0};
+            }
+        }
+    }
+    for (size_t i = 0; ok && i < line->n_parts; i++)
+        if (line->parts[i].n_outcomes == 0) {
+            ok = ask(translator, direction, &line->parts[i], err);
+            *n_open += line->parts[i].n_outcomes == 0;
+        }
+    line_free_parts(&old);
+    return ok;
 }
 
 void translator_request(const struct translator *translator, const struct part *part,

@@ -149,17 +149,40 @@ static bool pass_on(struct line *line, struct error *err)
     return true;
 }
 
+/* Queues the parts that wait for a search. Without the lock. */
+static void push_parts(struct scheduler *scheduler, struct line *line, size_t n_open, bool in_front)
+{
+    line->n_open = n_open;
+    pthread_mutex_lock(&scheduler->mutex);
+    for (size_t i = 0; i < line->n_parts; i++) {
+        struct part *part = &line->parts[in_front ? line->n_parts - 1 - i : i];
+        if (part->n_outcomes == 0)
+            scheduler_push_part(scheduler, part, in_front);
+    }
+    if (n_open > 1)
+        pthread_cond_broadcast(&scheduler->work);
+    else
+        pthread_cond_signal(&scheduler->work);
+    pthread_mutex_unlock(&scheduler->mutex);
+}
+
 /* All parts are settled: makes the result, or hands the line to the next model. Without the lock.
  */
 static void finish_line(struct scheduler *scheduler, struct line *line)
 {
     struct error fault = {0};
     const struct translator *translator = scheduler->translators[line->stage];
+    const struct direction *direction = &line->stream->course->directions[line->stage];
     bool is_last = line->stage + 1 == scheduler->n_stages;
-    if (!line->is_failed &&
-        (!translator_join(translator, &line->stream->course->directions[line->stage], line,
-                          &fault) ||
-         (!is_last && !pass_on(line, &fault))))
+    size_t n_open = 0;
+    if (!line->is_failed && !translator_recut(translator, direction, line, &n_open, &fault))
+        fail_line(line, &fault);
+    if (!line->is_failed && n_open > 0) {
+        push_parts(scheduler, line, n_open, true);
+        return;
+    }
+    if (!line->is_failed && (!translator_join(translator, direction, line, &fault) ||
+                             (!is_last && !pass_on(line, &fault))))
         fail_line(line, &fault);
     pthread_mutex_lock(&scheduler->mutex);
     if (line->is_failed || is_last) {
@@ -272,22 +295,10 @@ static void prepare_line(struct worker *worker, struct line *line)
     size_t n_open = 0;
     for (size_t i = 0; !line->is_failed && i < line->n_parts; i++)
         n_open += line->parts[i].n_outcomes == 0;
-    line->n_open = n_open;
-    if (n_open == 0) {
+    if (n_open == 0)
         finish_line(scheduler, line);
-        return;
-    }
-    /* A line of a later stage is older than what waits. */
-    bool in_front = line->stage > 0;
-    pthread_mutex_lock(&scheduler->mutex);
-    for (size_t i = 0; i < line->n_parts; i++) {
-        struct part *part = &line->parts[in_front ? line->n_parts - 1 - i : i];
-        if (part->n_outcomes == 0)
-            scheduler_push_part(scheduler, part, in_front);
-    }
-    if (n_open > 1)
-        pthread_cond_broadcast(&scheduler->work);
-    pthread_mutex_unlock(&scheduler->mutex);
+    else /* a line of a later stage is older than what waits */
+        push_parts(scheduler, line, n_open, line->stage > 0);
 }
 
 /* ---- taking work ---------------------------------------------------------------------------- */
