@@ -165,8 +165,10 @@ bool opening_mark_specials(struct opening *opening, size_t index, const char *fi
 }
 
 /* A model's pieces are in its vocabulary, or the eighth of them that pruning leaves; fewer than one
- * in twenty are chance. */
+ * in twenty are chance, unless the vocabulary was trimmed to a text: then most of it, and more than
+ * a handful, are found. */
 #define LEAST_FOUND 20
+#define HANDFUL 64
 
 bool opening_link_by_text(struct opening *opening, enum tokenizer_side side)
 {
@@ -184,7 +186,8 @@ bool opening_link_by_text(struct opening *opening, enum tokenizer_side side)
         n_found += found != PIECES_NONE;
         ids[id] = found != PIECES_NONE ? found : vocabulary->unknown;
     }
-    if (n_found < spm->pieces.count / LEAST_FOUND)
+    bool is_trimmed = n_found >= HANDFUL && n_found >= vocabulary->pieces.count / 2;
+    if (n_found < spm->pieces.count / LEAST_FOUND && !is_trimmed)
         return error_set(opening->err, ERROR_MODEL,
                          "%s: only %u of its %u pieces are in the vocabulary: another model's",
                          tokenizer->splitter[side]->file, n_found, spm->pieces.count);

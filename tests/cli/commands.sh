@@ -1,0 +1,89 @@
+# The commands beside translate: info, convert, score, tokenize, detokenize, bench; and installing.
+. "$(dirname "$0")/lib.sh"
+marian="$fixtures/marian"
+en='A dog runs on the beach.'
+echo "$en" >in.txt
+
+# info
+expect 'info of the default model' -- "$dragoman" info
+check 'info: family and vocabulary' bash -c 'grep -qE "^family +MarianMT$" .out && grep -qE "^source_vocabulary +10001$" .out'
+check 'info: a value and where it came from' grep -qE '^beam +4  \(generation configuration\)$' .out
+expect 'info --json' -- "$dragoman" info --json "$marian"
+if command -v python3 >/dev/null; then
+    check 'info --json is JSON' python3 -c 'import json,sys; d=json.load(open(".out")); sys.exit(not (d["family"]=="MarianMT" and d["weight_bytes"]>0))'
+fi
+expect 'info --check' out='ok\n' -- "$dragoman" info --check "$marian"
+cp -r "$marian" broken
+printf '{}' >broken/config.json
+expect 'info --check of a broken model' rc=2 err='config.json: .*' -- "$dragoman" info --check broken
+expect 'info of nothing' rc=2 out= err='none: No such file or directory.*' -- "$dragoman" info none
+expect 'info of two' rc=2 out= err='info: one model at a time' -- "$dragoman" info a b
+expect 'info --languages' out='deu\nfra\n' -- "$dragoman" info --languages "$fixtures/marian_swish_multi"
+expect 'info --languages of a bilingual model' out= -- "$dragoman" info --languages "$marian"
+
+# tokenize, detokenize
+expect 'tokenize' out='▁A ▁dog ▁runs ▁on ▁the ▁beach .\n' -- "$dragoman" tokenize in.txt
+expect 'tokenize --ids' out='31 514 3315 33 5 1792 2 0\n' -- "$dragoman" tokenize --ids in.txt
+expect 'there and back' out="$en\n\n$en\r\n" -- bash -c 'printf "%s\n\n%s\r\n" "$1" "$1" | "$0" tokenize | "$0" detokenize' "$dragoman" "$en"
+"$dragoman" in.txt >want.txt
+expect 'tokenize, translate pieces, detokenize' out_file=want.txt -- bash -c '"$0" tokenize in.txt | "$0" --pieces | "$0" detokenize' "$dragoman"
+expect 'special tokens in text are text' -- bash -c 'echo "</s> <pad>" | "$0" tokenize --ids' "$dragoman"
+check 'special tokens in text are text' bash -c 'test "$(grep -ow 0 .out | wc -l)" -eq 1'
+
+# score: what a translation gets from the search is what score finds.
+"$dragoman" --precision f32 -b 4 --score --format text in.txt >scored.txt
+cut -f2 scored.txt >translation.txt
+expect 'score of two files' err='1 pairs, 7 target tokens: cross-entropy [0-9.]+ nats a token, perplexity [0-9.]+' -- "$dragoman" score --precision f32 in.txt translation.txt
+check 'score: the same as the search said' bash -c 'test "$(cut -f2 .out)" -eq 7 && awk "BEGIN { d = $(cut -f3 .out) - $(cut -f1 scored.txt); exit !(d < 1e-4 && d > -1e-4) }"'
+cp .out two.txt
+expect 'score of pairs' out_file=two.txt -- bash -c 'paste in.txt translation.txt | "$0" score -q --precision f32' "$dragoman"
+expect 'score --token-scores' -- "$dragoman" score -q --token-scores in.txt translation.txt
+check 'score --token-scores' test "$(cut -f4 .out | wc -w)" -eq 7
+expect 'score: no tab' rc=1 out= err='in.txt:1: there is no tab between source and translation' -- "$dragoman" score in.txt
+expect 'score: uneven files' rc=1 err='in.txt: has more lines than .*|.*ends before line 1.*' -- "$dragoman" score in.txt /dev/null
+expect 'score: three files' rc=2 out= err='score: .*' -- "$dragoman" score a b c
+
+# convert
+for type in int8 f16 f32; do
+    expect "convert --$type" out= -- "$dragoman" convert "$marian" $type --$type
+    expect "info --check of $type" out='ok\n' -- "$dragoman" info --check $type
+done
+"$dragoman" -m "$marian" -q in.txt >int8.want
+"$dragoman" -m "$marian" -q --precision f32 in.txt >f32.want
+expect 'int8 written is int8 made at opening' out_file=int8.want -- "$dragoman" -m int8 -q in.txt
+expect 'f32 stays what it was' out_file=f32.want -- "$dragoman" -m f32 -q --precision f32 in.txt
+expect 'convert onto something' rc=1 err='.*' -- "$dragoman" convert "$marian" f32
+expect 'convert without a place' rc=2 err='convert: needs a model and a new directory' -- "$dragoman" convert "$marian"
+expect 'convert to two types' rc=2 err='convert: --int8, --f16, --f32: only one of them' -- "$dragoman" convert "$marian" x --f16 --f32
+cat "$root"/data/sample/*.en >text.txt
+expect 'convert --trim' out= -- "$dragoman" convert "$root/data/en-de" trimmed --trim text.txt
+check 'a trimmed model has fewer words' bash -c 'test "$("$0" info trimmed | sed -n "s/^target_vocabulary *//p")" -lt 2000' "$dragoman"
+expect 'a trimmed model translates' err=any -- "$dragoman" -m trimmed in.txt
+check 'a trimmed model translates' test -s .out
+
+# bench measures; that it does is all that is asked here.
+expect 'bench' -- "$dragoman" bench --runs 1 -t 1 --beam 1 -m "$marian" in.txt
+check 'bench: a head and a row' test "$(wc -l <.out)" -eq 2
+expect 'bench --json' -- "$dragoman" bench --json --runs 1 -t 1 --beam 1 -m "$marian" in.txt
+if command -v python3 >/dev/null; then
+    check 'bench --json is JSON' python3 -c 'import json,sys; sys.exit(json.load(open(".out"))[0]["threads"] != 1)'
+fi
+expect 'bench of an empty text' rc=2 err='bench: the text is empty' -- "$dragoman" bench -m "$marian" /dev/null
+
+# Results: n-best, scores, alignments; the default model's German.
+expect 'the default model' out='Ein Hund rennt am Strand.\n' -- "$dragoman" in.txt
+expect 'the default model, f32, greedy' out='Ein Hund rennt am Strand.\n' -- "$dragoman" --precision f32 -b 1 in.txt
+expect 'n-best' -- "$dragoman" --n-best 3 in.txt
+check 'n-best: line, rank, score, text' bash -c 'test "$(cut -f1,2 .out | tr "\t\n" ": ")" = "1:1 1:2 1:3 " && cut -f3 .out | sort -gr | cmp - <(cut -f3 .out)'
+check 'n-best: the best one first' test "$(sed -n 1p .out | cut -f4)" = 'Ein Hund rennt am Strand.'
+expect 'n-best keeps the numbers of blank lines' -- bash -c 'printf "\n%s\n" "$1" | "$0" --n-best 2 | cut -f1,2 | tr "\t\n" ": "' "$dragoman" "$en"
+check 'n-best keeps the numbers of blank lines' test "$(cat .out)" = '1:1 2:1 2:2 '
+expect 'n-best wider than the beam' rc=2 out= err='--n-best.*' -- "$dragoman" --n-best 8 --beam 4 in.txt
+expect 'token scores and alignment' -- "$dragoman" --token-scores --align in.txt
+check 'token scores and alignment' bash -c 'test "$(cut -f2 .out | wc -w)" -eq 7 && cut -f3 .out | grep -Eqx "([0-9]+-[0-9]+ ?)+"'
+expect 'a prefix' -- "$dragoman" --prefix 'Am Strand' in.txt
+check 'a prefix' grep -q '^Am Strand' .out
+expect 'an unknown CPU unit' rc=2 out= err='.*' -- "$dragoman" --cpu none in.txt
+expect 'sampling by seed' -- bash -c 'for i in 1 2; do "$0" -q --sample --seed 7 in.txt; done | uniq | wc -l' "$dragoman"
+check 'sampling by seed' test "$(cat .out)" -eq 1
+finish
