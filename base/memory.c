@@ -6,6 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Sizes are rounded up to the alignment; AddressSanitizer is told that the rest is nobody's, or it
+ * would not see an access just past the end. */
+#ifndef __has_feature
+#define __has_feature(feature) 0 /* clang's; gcc defines __SANITIZE_ADDRESS__ */
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#define FENCE(pointer, n_bytes, rounded)                                                           \
+    ASAN_POISON_MEMORY_REGION((char *)(pointer) + (n_bytes), (rounded) - (n_bytes))
+#else
+#define FENCE(pointer, n_bytes, rounded) ((void)0)
+#endif
+
 /* An arena's first block, and the size up to which further ones double it: many arenas hold one
  * sentence, a few hold a model. */
 #define ARENA_FIRST_BYTES ((size_t)1 << 10)
@@ -30,6 +43,8 @@ void *memory_new_raw(size_t count, size_t size, struct error *err)
     void *pointer = aligned_alloc(MEMORY_ALIGNMENT, rounded != 0 ? rounded : MEMORY_ALIGNMENT);
     if (pointer == NULL)
         error_set(err, ERROR_MEMORY, "out of memory (%zu bytes needed at once)", rounded);
+    else
+        FENCE(pointer, n_bytes, rounded);
     return pointer;
 }
 
