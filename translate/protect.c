@@ -17,7 +17,7 @@ static const char builtin_pattern[] =
     "| \\b(?:https?|ftp|file)://[^\\s<>\"'`]*[^\\s<>\"'`.,;:!?)\\]}]"
     "| \\bwww\\.[A-Za-z0-9-]+\\.[^\\s<>\"'`]*[^\\s<>\"'`.,;:!?)\\]}]"
     /* e-mail addresses */
-    "| [A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\\.[A-Za-z0-9-]+)+"
+    "| (?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]++@[A-Za-z0-9-]+(?:\\.[A-Za-z0-9-]+)+"
     /* {{x}} ${x} {x} {} */
     "| \\{\\{[^{}\\n]*\\}\\} | \\$\\{[^{}\\n]*\\} | \\{[A-Za-z0-9_.:!-]*\\}"
     /* printf, with positions; \"50% of\" and \"100%\" are not conversions */

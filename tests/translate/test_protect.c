@@ -58,6 +58,26 @@ START_TEST(user_patterns)
 }
 END_TEST
 
+/* Time grows with the text, not with its square: a letter a million times is seen once. The case's
+ * time limit is what fails. */
+START_TEST(long_words)
+{
+    size_t n_bytes = 1000000, n_spans;
+    struct error err = {0};
+    struct protect *protect;
+    struct protect_span *spans;
+    char *text = malloc(n_bytes);
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'a', n_bytes);
+    ck_assert(protect_new(&protect, true, NULL, 0, &err));
+    ck_assert_msg(protect_find(protect, text, n_bytes, &spans, &n_spans, &err), "%s", err.text);
+    ck_assert_uint_eq(n_spans, 0);
+    memory_free(spans);
+    protect_free(protect);
+    free(text);
+}
+END_TEST
+
 START_TEST(faults)
 {
     struct error err = {0};
@@ -85,6 +105,8 @@ int main(void)
     TCase *cases = tcase_create("protect");
     tcase_add_test(cases, builtin_patterns);
     tcase_add_test(cases, user_patterns);
+    tcase_add_test(cases, long_words);
+    tcase_set_timeout(cases, 20);
     tcase_add_test(cases, faults);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
