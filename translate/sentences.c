@@ -1,6 +1,7 @@
 #include "translate/sentences.h"
 
 #include "base/utf8.h"
+#include "translate/abbreviations.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -137,7 +138,7 @@ static size_t find_cut(const char *text, size_t n_bytes, size_t least, size_t mo
             if (!combines(c))
                 any = at;
         }
-        if (count > most)
+        if (count >= most)
             return clause != 0 ? clause : space != 0 ? space : any != 0 ? any : at;
         after_mark = is_clause_mark(c);
     }
@@ -236,7 +237,7 @@ static bool split_by_icu(struct sentences *sentences, const char *text, size_t n
         int32_t after = ubrk_next(sentences->breaks);
         size_t end = (size_t)at;
         if (after != UBRK_DONE && is_boundary(text, end) && has_word(text, end, (size_t)after) &&
-            has_word(text, start, end)) {
+            has_word(text, start, end) && !abbreviation_ends(sentences->locale, text, start, end)) {
             ok = add_sentence(text, start, end, max_characters, spans, err);
             start = end;
         }
