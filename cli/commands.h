@@ -14,6 +14,7 @@ int cmd_detokenize(struct options *options);
 int cmd_get(struct options *options);
 int cmd_models(struct options *options);
 int cmd_remove(struct options *options);
+int cmd_serve(struct options *options);
 
 /* The hidden commands behind man pages and completions: "__man COMMAND", "__complete SHELL",
  * "__models". */

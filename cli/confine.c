@@ -37,7 +37,10 @@ bool confine(const struct options *options, const char *directory, struct error 
         ok = add_directory(options->cache, &cache, err);
         writable[n++] = cache.bytes;
     }
-    struct sandbox_needs needs = {.writable = writable};
+    struct sandbox_needs needs = {
+        .writable = writable,
+        .connections = options->socket != NULL,
+    };
     ok = ok && sandbox_enter(modes[options->sandbox], &needs, NULL, err);
     buffer_free(&cache);
     return ok;

@@ -65,6 +65,15 @@ static const struct command_row commands[] = {
      "For each: its name, its size in bytes, its family and its languages, between tabs.",
      cmd_models},
     {"remove", COMMAND_REMOVE, "[OPTION]... NAME...", "Remove installed models.", NULL, cmd_remove},
+    {"serve", COMMAND_SERVE, "[OPTION]...", "Keep a model ready for other runs.",
+     "With --socket PATH, clients are the program itself: with DRAGOMAN_SOCKET=PATH in the "
+     "environment (or --socket PATH) it reads and writes as ever, but this server translates, "
+     "without the time it takes to open a model. An option of a client that the server would have "
+     "to be started with, and was not, is refused. The socket is the user's alone (mode 0600).\n\n"
+     "SIGTERM, SIGINT or SIGHUP ends it: no new lines are taken, those under way are finished (for "
+     "up to 5 seconds), the socket is removed, and the process dies of the signal. A second signal "
+     "ends it at once.",
+     cmd_serve},
 };
 
 const struct command_row *commands_table(size_t *count)

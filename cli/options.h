@@ -143,6 +143,8 @@ struct options {
     uint64_t threads, batch, max_memory;
     const char *cache;
 
+    const char *socket; /* serve; and translate as a server's client */
+
     bool quiet;
     bool progress;
     int stats; /* enum stats_kind */

@@ -10,10 +10,12 @@
 #include "cli/paths.h"
 #include "cli/progress.h"
 #include "cli/queue.h"
+#include "cli/remote.h"
 #include "cli/resume.h"
 #include "cli/signals.h"
 #include "cli/stats.h"
 #include "cli/warnings.h"
+#include "cli/wire.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +29,7 @@ struct run {
     struct outputs outputs;
     struct dragoman *dragoman;
     struct dragoman_stream *stream;
+    struct remote *remote; /* a server does the work: no dragoman and no stream */
     struct queue *queue;
     struct resume *resume; /* NULL: there is nothing to go on with later */
     struct warnings warnings;
@@ -42,12 +45,19 @@ struct run {
 /* ---- the reading side -------------------------------------------------------------------------
  */
 
-/* Hands a record's text to the library, then the record to the queue: the writer, who finds it
- * there, may wait for its result. */
+static bool put(struct run *run, const struct dragoman_line *line, struct error *err)
+{
+    struct dragoman_error fault = {0};
+    if (run->remote != NULL)
+        return remote_put(run->remote, line, err);
+    return dragoman_put(run->stream, line, &fault) || engine_fault(&fault, err);
+}
+
+/* Hands a record's text to the library or the server, then the record to the queue: the writer, who
+ * finds it there, may wait for its result. */
 static bool submit(void *context, struct record *record)
 {
     struct run *run = context;
-    struct dragoman_error fault = {0};
     if (record->has_text) {
         struct dragoman_line line = {.number = record->number};
         line.text = record_text(record, &line.n_bytes);
@@ -61,9 +71,9 @@ static bool submit(void *context, struct record *record)
             line.target = record->line.bytes + record->target_at;
             line.n_target_bytes = record->n_target;
         }
-        if (!dragoman_put(run->stream, &line, &fault)) {
+        if (!put(run, &line, &run->put_fault)) {
             record_free(record);
-            return engine_fault(&fault, &run->put_fault);
+            return false;
         }
     }
     return queue_push(run->queue, record);
@@ -75,7 +85,10 @@ static void *read_all(void *context)
     struct error err = {0};
     if (!inputs_read(&run->inputs, submit, run, &err) && err.code == ERROR_NONE)
         err = run->put_fault;
-    dragoman_finish(run->stream);
+    if (run->remote != NULL)
+        remote_finish(run->remote);
+    else
+        dragoman_finish(run->stream);
     queue_end(run->queue, &err);
     return NULL;
 }
@@ -123,19 +136,28 @@ static bool flush(struct run *run, struct error *err)
     return true;
 }
 
+static bool take_one(struct run *run, bool wait, struct dragoman_result **result, struct error *err)
+{
+    struct dragoman_error fault = {0};
+    if (run->remote != NULL)
+        return remote_take(run->remote, wait, result, err);
+    return dragoman_take(run->stream, wait, result, &fault) || engine_fault(&fault, err);
+}
+
 /* The result of a record that has text. What is written so far is handed on before waiting. */
 static bool take(struct run *run, const struct record *record, struct dragoman_result **result,
                  struct error *err)
 {
-    struct dragoman_error fault = {0};
-    bool ok = dragoman_take(run->stream, false, result, &fault);
-    if (ok && *result == NULL)
-        ok = flush(run, err) && dragoman_take(run->stream, true, result, &fault);
+    bool ok = take_one(run, false, result, err);
+    if (ok && *result == NULL) {
+        if (!flush(run, err))
+            return false;
+        ok = take_one(run, true, result, err);
+    }
     if (ok && *result == NULL)
         return error_set(err, ERROR_INTERNAL, "a result is missing");
-    if (ok || err->code != ERROR_NONE)
-        return ok;
-    engine_fault(&fault, err);
+    if (ok)
+        return true;
     error_prefix(err, "%.200s:%llu", inputs_name(&run->inputs, record->file),
                  (unsigned long long)record->number);
     return false;
@@ -151,7 +173,10 @@ static bool handle(struct run *run, const struct record *record, struct error *e
         ok = ok && resume_note(run->resume, record, err);
     if (ok)
         note_result(run, record, result);
-    dragoman_result_free(result);
+    if (run->remote != NULL)
+        wire_result_free(result);
+    else
+        dragoman_result_free(result);
     return ok;
 }
 
@@ -310,7 +335,9 @@ static bool prepare(struct run *run, bool *is_done, bool *has_begun, struct erro
 {
     struct dragoman_error fault = {0};
     struct error no_thread = {0};
-    if (!can_confine(run->options, err) || !inputs_open(&run->inputs, run->options, err) ||
+    bool is_remote = remote_is_wanted(run->options);
+    if (!remote_check(run->options, err) || !can_confine(run->options, err) ||
+        !inputs_open(&run->inputs, run->options, err) ||
         !outputs_check(&run->outputs, run->options, &run->inputs, err) ||
         !queue_new(&run->queue, err) || !prepare_resume(run, is_done, err))
         return false;
@@ -318,7 +345,8 @@ static bool prepare(struct run *run, bool *is_done, bool *has_begun, struct erro
         return true;
     /* Without a thread to handle them the signals do what they always do. */
     signals_watch(last_words, run, &no_thread);
-    if (!engine_open(&run->dragoman, run->options, wants_scores(run), err))
+    if (is_remote ? !remote_open(&run->remote, run->options, err)
+                  : !engine_open(&run->dragoman, run->options, wants_scores(run), err))
         return false;
     stats_start(&run->stats);
     if (run->options->print_config)
@@ -332,7 +360,7 @@ static bool prepare(struct run *run, bool *is_done, bool *has_begun, struct erro
         resume_begin(run->resume);
     if (!confine(run->options, outputs_directory(&run->outputs), err))
         return false;
-    if (!dragoman_stream_open(run->dragoman, NULL, &run->stream, &fault))
+    if (!is_remote && !dragoman_stream_open(run->dragoman, NULL, &run->stream, &fault))
         return engine_fault(&fault, err);
     return true;
 }
@@ -343,6 +371,7 @@ static void clean_up(struct run *run)
     if (run->stream != NULL)
         dragoman_stream_close(run->stream);
     dragoman_close(run->dragoman);
+    remote_close(run->remote);
     queue_free(run->queue);
     resume_free(run->resume);
     inputs_close(&run->inputs);
