@@ -31,7 +31,7 @@ done
 # Ignored signals stay ignored.
 head -200 in.txt >few.txt
 sed "s/.*/$de/" few.txt >want.txt
-expect 'nohup' out_file=want.txt -- bash -c 'trap "" HUP; "$0" few.txt & sleep 0.05; kill -HUP $!; wait $!' "$dragoman"
+expect 'nohup' out_file=want.txt -- bash -c 'trap "" HUP; "$0" few.txt & sleep 0.05; kill -HUP $! 2>/dev/null; wait $!' "$dragoman"
 expect 'stopped, continued, resized' out_file=want.txt -- bash -c '"$0" few.txt & for i in 1 2 3 4 5; do kill -TSTP $!; sleep 0.02; kill -CONT $!; kill -WINCH $!; done 2>/dev/null; wait $!' "$dragoman"
 
 # What is finished is written when the input has stopped coming.
