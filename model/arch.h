@@ -79,7 +79,7 @@ struct session_limits {
 };
 
 /* A source sentence: ids as the tokenizer gives them, </s> and language tags included. */
-struct source {
+struct source_ids {
     const uint32_t *ids; /* [n_ids] */
     uint32_t n_ids;
 };
@@ -88,7 +88,7 @@ struct source {
 struct arch {
     const char *name;
     /* Encodes and fills the sentences' cross-attention caches. */
-    bool (*encode)(struct session *session, uint32_t n, const struct source *sources,
+    bool (*encode)(struct session *session, uint32_t n, const struct source_ids *sources,
                    struct sentence *const *sentences, struct error *err);
     /* Runs the decoder stack for the rows; leaves [n_rows][D] decoder states for the output layer.
      */
@@ -105,7 +105,7 @@ bool session_new(struct session **session, const struct model *model,
 void session_free(struct session *session);
 
 /* Encodes n sources; sentences[i] are new and live until session_release(). Fails as a whole. */
-bool session_encode(struct session *session, uint32_t n, const struct source *sources,
+bool session_encode(struct session *session, uint32_t n, const struct source_ids *sources,
                     struct sentence **sentences, struct error *err);
 
 /* One decoder step. Each sentence's rows must be adjacent and at the same position; slots of a

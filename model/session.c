@@ -247,7 +247,7 @@ void session_release(struct session *session, struct sentence *sentence)
     session->free = sentence;
 }
 
-static bool check_source(const struct session *session, const struct source *source,
+static bool check_source(const struct session *session, const struct source_ids *source,
                          struct error *err)
 {
     const struct config *config = session->config;
@@ -264,7 +264,7 @@ static bool check_source(const struct session *session, const struct source *sou
     return true;
 }
 
-bool session_encode(struct session *session, uint32_t n, const struct source *sources,
+bool session_encode(struct session *session, uint32_t n, const struct source_ids *sources,
                     struct sentence **sentences, struct error *err)
 {
     uint32_t n_made = 0, max_tokens = session->limits.max_tokens;

@@ -11,7 +11,7 @@
  */
 struct encoder_batch {
     uint32_t n;
-    const struct source *sources;
+    const struct source_ids *sources;
     struct sentence *const *sentences;
     uint32_t n_rows;
 };
@@ -130,7 +130,7 @@ static bool fill_cross(struct session *session, const struct encoder_batch *batc
     return true;
 }
 
-bool transformer_encode(struct session *session, uint32_t n, const struct source *sources,
+bool transformer_encode(struct session *session, uint32_t n, const struct source_ids *sources,
                         struct sentence *const *sentences, struct error *err)
 {
     const struct stack *encoder = &session->network->encoder;

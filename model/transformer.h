@@ -6,7 +6,7 @@
 #include "model/session.h"
 
 /* Runs the encoder and fills the sentences' cross-attention caches. */
-bool transformer_encode(struct session *session, uint32_t n, const struct source *sources,
+bool transformer_encode(struct session *session, uint32_t n, const struct source_ids *sources,
                         struct sentence *const *sentences, struct error *err);
 
 /* A decoder layer's first block, the one that looks at the hypothesis itself: x = block(x) for rows

@@ -10,7 +10,7 @@
 #define CHUNK_FLOATS ((size_t)1 << 20)
 
 /* A part whose tensors are found. */
-struct source {
+struct part {
     const struct tensor *tensor; /* NULL: zeros */
     struct tensor view;          /* the same as [n_rows][k] */
     const struct tensor *scale, *smooth;
@@ -31,7 +31,7 @@ struct weights {
     enum matrix_kind kind;
     struct request *requests;
     size_t n_requests, requests_capacity;
-    struct source *sources;
+    struct part *sources;
     size_t n_sources, sources_capacity;
     uint64_t n_bytes;
     struct buffer faults;
@@ -137,7 +137,7 @@ static bool find_companion(struct weights *weights, const char *name, const char
 
 /* k = 0: only floating point will do. */
 static bool check_type(struct weights *weights, const struct weight_part *part, size_t k,
-                       struct source *source, struct error *err)
+                       struct part *source, struct error *err)
 {
     const struct tensor *tensor = source->tensor;
     if (is_float(tensor->type))
@@ -201,8 +201,8 @@ static bool add_source(struct weights *weights, const struct weight_part *part, 
     if (!grow(&weights->sources, weights->n_sources, &weights->sources_capacity,
               sizeof *weights->sources, err))
         return false;
-    struct source *source = &weights->sources[weights->n_sources++];
-    *source = (struct source){
+    struct part *source = &weights->sources[weights->n_sources++];
+    *source = (struct part){
         .n = part->n, .first = part->first, .n_rows = part->n_rows, .transposed = part->transposed};
     if (part->name[0] == '\0')
         return true;
@@ -261,7 +261,7 @@ bool weights_table(struct weights *weights, float **table, size_t k, const struc
 static bool is_wanted(const struct weights *weights, const struct tensor *tensor)
 {
     for (size_t i = 0; i < weights->n_sources; i++) {
-        const struct source *source = &weights->sources[i];
+        const struct part *source = &weights->sources[i];
         if (source->tensor == tensor || source->scale == tensor || source->smooth == tensor)
             return true;
         /* Another name of the same bytes. */
@@ -347,7 +347,7 @@ static bool read_vector(struct loading *loading, const struct tensor *tensor, si
 }
 
 /* Scales of channels [first, first + n) of a stored int8 tensor: value = int8 * scale. */
-static bool read_scales(struct loading *loading, const struct source *source, float *scales)
+static bool read_scales(struct loading *loading, const struct part *source, float *scales)
 {
     const struct tensor *tensor = source->scale;
     if (tensor == NULL) { /* INTGEMM8 */
@@ -375,7 +375,7 @@ static bool read_scales(struct loading *loading, const struct source *source, fl
 }
 
 /* Channels of an int8 tensor into an int8 matrix, unchanged. */
-static bool load_stored(struct loading *loading, const struct source *source, const float *scales,
+static bool load_stored(struct loading *loading, const struct part *source, const float *scales,
                         struct matrix *matrix, size_t channel)
 {
     size_t k = matrix->k, at_once = CHUNK_FLOATS / k;
@@ -392,7 +392,7 @@ static bool load_stored(struct loading *loading, const struct source *source, co
 }
 
 /* Rows [i, i + n) of a source as floats, whatever it is stored as. */
-static bool read_rows(struct loading *loading, const struct source *source, const float *scales,
+static bool read_rows(struct loading *loading, const struct part *source, const float *scales,
                       const float *smooth, size_t k, size_t i, size_t n)
 {
     float *values = loading->values;
@@ -407,7 +407,7 @@ static bool read_rows(struct loading *loading, const struct source *source, cons
     return true;
 }
 
-static bool set_channel(struct loading *loading, const struct source *source, struct matrix *matrix,
+static bool set_channel(struct loading *loading, const struct part *source, struct matrix *matrix,
                         size_t channel, size_t row, const float *values)
 {
     size_t bad_at;
@@ -417,7 +417,7 @@ static bool set_channel(struct loading *loading, const struct source *source, st
     return not_finite(loading, source->tensor, element, values[bad_at]);
 }
 
-static bool load_rows(struct loading *loading, const struct source *source, const float *scales,
+static bool load_rows(struct loading *loading, const struct part *source, const float *scales,
                       const float *smooth, struct matrix *matrix, size_t channel)
 {
     size_t k = matrix->k, at_once = CHUNK_FLOATS / k;
@@ -437,7 +437,7 @@ static bool load_rows(struct loading *loading, const struct source *source, cons
 static bool load_smooth(struct loading *loading, const struct request *request, float **smooth,
                         struct arena *arena)
 {
-    const struct source *sources = loading->weights->sources + request->first_source;
+    const struct part *sources = loading->weights->sources + request->first_source;
     *smooth = NULL;
     if (sources[0].smooth == NULL)
         return true;
@@ -460,7 +460,7 @@ static bool load_smooth(struct loading *loading, const struct request *request, 
     return true;
 }
 
-static bool load_source(struct loading *loading, const struct source *source, const float *smooth,
+static bool load_source(struct loading *loading, const struct part *source, const float *smooth,
                         struct matrix *matrix, size_t channel)
 {
     if (is_float(source->tensor->type))
@@ -493,7 +493,7 @@ static bool load_matrix(struct loading *loading, const struct request *request, 
         request->matrix->smooth = smooth;
     size_t channel = 0;
     for (size_t i = 0; i < request->n_sources; i++) {
-        const struct source *source = &loading->weights->sources[request->first_source + i];
+        const struct part *source = &loading->weights->sources[request->first_source + i];
         if (!load_source(loading, source, smooth, request->matrix, channel))
             return false;
         channel += source->n;
@@ -507,7 +507,7 @@ static bool load_vector(struct loading *loading, const struct request *request)
     float *vector = carve(loading, request->n * k * sizeof *vector);
     *request->vector = vector;
     for (size_t i = 0; i < request->n_sources; i++) {
-        const struct source *source = &loading->weights->sources[request->first_source + i];
+        const struct part *source = &loading->weights->sources[request->first_source + i];
         if (source->tensor != NULL &&
             !read_vector(loading, source->tensor, source->first * k, source->n * k, vector))
             return false;

@@ -75,13 +75,13 @@ static bool begin_search(struct engine *engine, struct place *place, struct erro
 static bool engine_begin(struct engine *engine, struct part *const *parts, uint32_t n,
                          struct error *err)
 {
-    struct source *sources = memory_new(n, sizeof *sources, err);
+    struct source_ids *sources = memory_new(n, sizeof *sources, err);
     struct sentence **sentences = memory_new(n, sizeof *sentences, err);
     bool ok = sources != NULL && sentences != NULL;
     for (uint32_t i = 0; ok && i < n; i++) {
         struct place *place = &engine->places[engine->n_live + i];
         place->part = parts[i];
-        sources[i] = (struct source){parts[i]->ids.ids, (uint32_t)parts[i]->ids.n_ids};
+        sources[i] = (struct source_ids){parts[i]->ids.ids, (uint32_t)parts[i]->ids.n_ids};
         ok = begin_search(engine, place, err);
     }
     ok = ok && session_encode(engine->session, n, sources, sentences, err);

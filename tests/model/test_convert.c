@@ -36,7 +36,7 @@ static float *logits_of(const char *path, enum precision precision, const uint32
     struct model *model;
     struct session *session;
     struct session_limits limits = {.n_slots = 1, .max_rows = 1, .max_tokens = 16};
-    struct source source = {.ids = ids, .n_ids = 6};
+    struct source_ids source = {.ids = ids, .n_ids = 6};
     struct candidate best;
     struct step_row row = {.n_best = 1, .best = &best};
     struct buffer faults = {0};

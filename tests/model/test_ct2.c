@@ -198,7 +198,7 @@ static float *logits_of(const struct model *model)
     static const uint32_t ids[] = {5, 61, 300, 44, 7, 3}, tokens[N_STEPS] = {0, 17, 300, 2};
     struct session *session;
     struct session_limits limits = {.n_slots = 1, .max_rows = 1, .max_tokens = 16};
-    struct source source = {.ids = ids, .n_ids = 6};
+    struct source_ids source = {.ids = ids, .n_ids = 6};
     struct candidate best;
     struct step_row row = {.n_best = 1, .best = &best};
     size_t n = model_config(model)->target_vocabulary;

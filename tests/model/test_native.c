@@ -50,7 +50,7 @@ static void translate(struct session *session, const struct model *model,
     for (char *piece = strtok(line, " \n"); piece != NULL; piece = strtok(NULL, " \n"))
         ids[n++] = piece_id(vocabulary, piece);
     ids[n++] = g->eos[0];
-    struct source source = {.ids = ids, .n_ids = n};
+    struct source_ids source = {.ids = ids, .n_ids = n};
     struct sentence *sentence;
     ck_assert_msg(session_encode(session, 1, &source, &sentence, &err), "%s", err.text);
     uint32_t most = (uint32_t)(g->max_length_factor * (float)n);

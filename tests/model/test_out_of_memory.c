@@ -32,7 +32,7 @@ static bool translate(const char *path, struct error *err)
     struct team *team = NULL;
     struct model_options options = {0};
     static const uint32_t ids[40] = {5, 6, 7, 8}, tokens[] = {2, 3, 4, 700};
-    struct source sources[2] = {{ids, 4}, {ids, 40}};
+    struct source_ids sources[2] = {{ids, 4}, {ids, 40}};
     struct sentence *sentences[2];
     struct candidate best[2][40];
     bool ok = team_new(&team, 2, err) && model_open(&model, path, &options, NULL, err);

@@ -31,7 +31,7 @@ static void teardown(void)
 static void step(struct step_row *row)
 {
     static const uint32_t ids[] = {5, 6, 7, 0};
-    struct source source = {.ids = ids, .n_ids = 4};
+    struct source_ids source = {.ids = ids, .n_ids = 4};
     ck_assert(session_encode(session, 1, &source, &row->sentence, &err));
     row->token = 900;
     ck_assert_msg(session_step(session, 1, row, &err), "%s", err.text);

@@ -117,7 +117,7 @@ static void run_together(const struct run *run, uint32_t first, uint32_t n, uint
     struct beam *beams = calloc(total, sizeof *beams);
     struct step_row *rows = calloc((size_t)total * N_SLOTS, sizeof *rows);
     uint32_t(*ids)[64] = calloc(total, sizeof *ids);
-    struct source *sources = calloc(total, sizeof *sources);
+    struct source_ids *sources = calloc(total, sizeof *sources);
     struct sentence **sentences = calloc(total, sizeof(struct sentence *));
     for (uint32_t i = 0; i < total; i++) {
         sources[i].ids = ids[i];
@@ -337,7 +337,7 @@ START_TEST(a_short_shortlist_has_the_same_logits)
     open_run(&run, &model, fixtures[_i], PRECISION_INT8, NULL, 100, NULL);
     float *full = calloc(run.n_vocabulary, sizeof *full);
     uint32_t ids[64];
-    struct source source = {.ids = ids, .n_ids = source_ids(model_config(model), 5, ids)};
+    struct source_ids source = {.ids = ids, .n_ids = source_ids(model_config(model), 5, ids)};
     struct candidate best[6];
     struct sentence *sentence;
     struct step_row row = {.token = 1, .n_best = 6, .best = best, .logits = full};

@@ -72,7 +72,7 @@ static void compare(struct golden_model *golden, struct search *search, struct s
 {
     struct error err = {0};
     uint32_t ids[512];
-    struct source source = {.ids = ids};
+    struct source_ids source = {.ids = ids};
     struct sentence *sentence;
     const cJSON *item;
     cJSON_ArrayForEach(item, cJSON_GetObjectItem(entry, "input_ids")) ids[source.n_ids++] =

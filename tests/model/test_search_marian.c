@@ -75,7 +75,7 @@ static void load(int index)
 static void translate(struct search *search, struct session *session, char *line)
 {
     uint32_t ids[256];
-    struct source source = {.ids = ids};
+    struct source_ids source = {.ids = ids};
     for (char *piece = strtok(line, " \n"); piece != NULL; piece = strtok(NULL, " \n"))
         ids[source.n_ids++] = find_piece(piece);
     ids[source.n_ids++] = 0;

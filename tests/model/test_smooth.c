@@ -104,7 +104,7 @@ static float *logits_of(const char *path, enum precision precision, size_t *n)
     struct session *session;
     struct model_options options = {.precision = precision};
     struct session_limits limits = {.n_slots = 1, .max_rows = 1, .max_tokens = 16};
-    struct source source = {.ids = ids, .n_ids = 6};
+    struct source_ids source = {.ids = ids, .n_ids = 6};
     struct candidate best;
     struct step_row row = {.n_best = 1, .best = &best};
     ck_assert_msg(model_open(&model, path, &options, NULL, &err), "%s", err.text);

@@ -82,7 +82,7 @@ START_TEST(encoder_agrees_with_the_reference)
     cJSON_ArrayForEach(entry, golden.entries)
     {
         uint32_t ids[512];
-        struct source source = {.ids = ids};
+        struct source_ids source = {.ids = ids};
         struct sentence *sentence;
         source.n_ids = list(cJSON_GetObjectItem(entry, "input_ids"), ids);
         ck_assert_msg(session_encode(session, 1, &source, &sentence, &err), "%s", err.text);
@@ -151,7 +151,7 @@ START_TEST(greedy_agrees_with_the_reference)
     cJSON_ArrayForEach(entry, golden.entries)
     {
         uint32_t ids[512], wanted[512], got[64];
-        struct source source = {.ids = ids};
+        struct source_ids source = {.ids = ids};
         struct sentence *sentence;
         source.n_ids = list(cJSON_GetObjectItem(entry, "input_ids"), ids);
         const cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItem(entry, "greedy"), 0);

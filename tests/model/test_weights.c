@@ -162,7 +162,7 @@ START_TEST(huge_weights_run_until_they_overflow)
         struct model_options options = {.precision = p == 0 ? PRECISION_F32 : PRECISION_INT8};
         struct session_limits limits = {.n_slots = 1, .max_rows = 1, .max_tokens = 8};
         uint32_t ids[] = {5, 6, 0};
-        struct source source = {.ids = ids, .n_ids = 3};
+        struct source_ids source = {.ids = ids, .n_ids = 3};
         struct candidate best;
         struct step_row row = {.token = 900, .n_best = 1, .best = &best};
         error_clear(&err);
@@ -198,7 +198,7 @@ START_TEST(tokens_outside_the_vocabulary)
     struct session *session;
     struct session_limits limits = {.n_slots = 1, .max_rows = 1, .max_tokens = 8};
     uint32_t ids[] = {5, 901};
-    struct source source = {.ids = ids, .n_ids = 2};
+    struct source_ids source = {.ids = ids, .n_ids = 2};
     struct sentence *sentence;
     struct candidate best;
     ck_assert(model_open(&model, MARIAN, &(struct model_options){0}, NULL, &err));
