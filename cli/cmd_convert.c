@@ -56,8 +56,8 @@ static uint32_t *token_set_list(const struct token_set *set, struct error *err)
     return list;
 }
 
-/* --trim: the target tokens of the text in `path`, for memory_free(). */
-static uint32_t *tokens_of_text(const char *model, const char *path, uint32_t *count,
+/* --trim: the target tokens of the text that it names, for memory_free(). */
+static uint32_t *tokens_of_text(const struct options *options, const char *model, uint32_t *count,
                                 struct error *err)
 {
     struct line_input_options how = {.max_bytes = MAX_LINE, .terminator = '\n'};
@@ -65,8 +65,8 @@ static uint32_t *tokens_of_text(const char *model, const char *path, uint32_t *c
     struct line_input *input = NULL;
     struct token_set set = {0};
     uint32_t *list = NULL;
-    bool ok =
-        line_input_open(&input, path, &how, err) && vocabulary_open(&tokenizer, model, false, err);
+    bool ok = line_input_open(&input, options->trim, &how, err) &&
+              vocabulary_open(&tokenizer, model, vocabulary_format(options), err);
     if (ok) {
         set.count = tokenizer_count(tokenizer, TOKENIZER_TARGET);
         set.is_in = memory_new(set.count, sizeof *set.is_in, err);
@@ -86,14 +86,15 @@ static bool convert(const struct options *options, const char *from, struct buff
 {
     struct convert_options how = {.type = options->f32   ? CONVERT_F32
                                           : options->f16 ? CONVERT_F16
-                                                         : CONVERT_INT8};
+                                                         : CONVERT_INT8,
+                                  .format = vocabulary_format(options)};
     const char *why = NULL;
     how.kernels = kernels_find(options->cpu, &why);
     if (how.kernels == NULL)
         return error_set(err, ERROR_USAGE, "--cpu: %s", why);
     uint32_t *kept = NULL;
     if (options->trim != NULL) {
-        kept = tokens_of_text(from, options->trim, &how.n_kept, err);
+        kept = tokens_of_text(options, from, &how.n_kept, err);
         if (kept == NULL)
             return false;
         how.kept = kept;

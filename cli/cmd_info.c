@@ -143,13 +143,24 @@ static bool report_generation(struct report *r, const struct generation *g)
                        origin_name(g->repetition_penalty_origin));
 }
 
+static bool model_options(struct model_options *out, const struct options *options,
+                          struct error *err)
+{
+    const char *why = NULL;
+    *out = (struct model_options){.precision = (enum precision)options->precision,
+                                  .format = vocabulary_format(options),
+                                  .kernels = kernels_find(options->cpu, &why)};
+    return out->kernels != NULL || error_set(err, ERROR_USAGE, "--cpu: %s", why);
+}
+
 /* Opens the model as translating would, so that what is said of its memory is what it takes. */
-static bool report_model(struct report *r, const char *path, enum precision precision)
+static bool report_model(struct report *r, const char *path, const struct options *from)
 {
     struct tensors *tensors = NULL;
     struct model *model = NULL;
-    struct model_options options = {.precision = precision};
-    bool ok = tensors_open(&tensors, path, FORMAT_AUTO, r->err) &&
+    struct model_options options;
+    bool ok = model_options(&options, from, r->err) &&
+              tensors_open(&tensors, path, options.format, r->err) &&
               model_open(&model, path, &options, NULL, r->err);
     uint64_t n_parameters = 0;
     for (size_t i = 0; ok && i < tensors_count(tensors); i++)
@@ -171,12 +182,12 @@ static bool report_model(struct report *r, const char *path, enum precision prec
 }
 
 /* Every fault on a line of standard output; the first one is told on standard error too. */
-static int check(const char *path, enum precision precision, struct error *err)
+static int check(const char *path, const struct options *from, struct error *err)
 {
     struct buffer faults = {0};
-    struct model_options options = {.precision = precision};
+    struct model_options options;
     struct error write_err = {0};
-    bool ok = model_check(path, &options, &faults, err);
+    bool ok = model_options(&options, from, err) && model_check(path, &options, &faults, err);
     if (!ok && faults.n_bytes > 0 && !print_text(faults.bytes, faults.n_bytes, &write_err)) {
         buffer_free(&faults);
         return (int)message_fail(&write_err, true);
@@ -188,11 +199,11 @@ static int check(const char *path, enum precision precision, struct error *err)
 }
 
 /* The codes of the model's languages, one a line; nothing for a model that knows none. */
-static bool list_languages(const char *path, struct error *err)
+static bool list_languages(const char *path, enum tensor_format format, struct error *err)
 {
     struct tokenizer *tokenizer;
     struct buffer out = {0};
-    if (!vocabulary_open(&tokenizer, path, false, err))
+    if (!vocabulary_open(&tokenizer, path, format, err))
         return false;
     bool ok = true;
     for (size_t i = 0; ok && i < tokenizer_n_languages(tokenizer); i++)
@@ -218,12 +229,14 @@ int cmd_info(struct options *options)
     if (!model_path(name, &path, &err)) {
         status = (int)message_fail(&err, false);
     } else if (options->languages) {
-        status = list_languages(path.bytes, &err) ? EXIT_DONE : (int)message_fail(&err, false);
+        status = list_languages(path.bytes, vocabulary_format(options), &err)
+                     ? EXIT_DONE
+                     : (int)message_fail(&err, false);
     } else if (options->check) {
-        status = check(path.bytes, (enum precision)options->precision, &err);
+        status = check(path.bytes, options, &err);
     } else {
         struct report r = {.json = options->json, .is_first = true, .err = &err};
-        bool ok = report_model(&r, path.bytes, (enum precision)options->precision);
+        bool ok = report_model(&r, path.bytes, options);
         bool reported = ok;
         ok = ok && (!r.json || buffer_append_text(&r.out, "}\n", &err)) &&
              print_text(r.out.bytes, r.out.n_bytes, &err);

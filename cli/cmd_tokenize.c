@@ -97,7 +97,7 @@ static bool open_all(struct conversion *c, const struct options *options, struct
     const char *name = options->model.count > 0 ? options->model.items[0] : NULL;
     bool ok = inputs_open(inputs, options, err) && outputs_check(outputs, options, inputs, err) &&
               model_path(name, &path, err) &&
-              vocabulary_open(&c->tokenizer, path.bytes, false, err);
+              vocabulary_open(&c->tokenizer, path.bytes, vocabulary_format(options), err);
     ok = ok && tokenizer_direct(c->tokenizer, options->from, options->to, &c->direction, err);
     buffer_free(&path);
     return ok;

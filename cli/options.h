@@ -95,6 +95,7 @@ enum format_kind { FORMAT_BY_NAME, FORMAT_TEXT, FORMAT_TSV, FORMAT_JSONL };
 struct options {
     struct texts model; /* several: each translates what the one before gave */
     int precision;      /* index into "auto", "int8", "f32" */
+    int model_format;   /* index into "auto", "hf", ...: vocabulary_format() */
     const char *cpu;
     int sandbox; /* enum sandbox_mode */
     const char *from, *to;

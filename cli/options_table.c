@@ -10,6 +10,8 @@ static const char *const compat_words[] = {"model", "hf", "ct2", "marian", "fair
 /* In the order of enum sandbox_mode. */
 static const char *const sandbox_words[] = {"auto", "require", "off", NULL};
 static const char *const precision_words[] = {"auto", "int8", "f32", NULL};
+static const char *const model_format_words[] = {"auto",   "hf",  "safetensors", "torch",
+                                                 "marian", "ct2", NULL};
 static const char *const help_words[] = {"no", "short", "all", NULL};
 static const char *const stats_words[] = {"no", "text", "json", NULL};
 
@@ -44,6 +46,18 @@ static const struct option table[] = {
      .group = GROUP_MODEL,
      .is_setting = true,
      .help = "arithmetic of the network: int8 (the fastest; auto means this) or f32"},
+    {.name = "model-format",
+     .type = OPTION_CHOICE,
+     .argument = "KIND",
+     .choices = model_format_words,
+     .initial = "auto",
+     .field = AT(model_format),
+     .commands = OPENS | TOKENIZES | COMMAND_CONVERT | COMMAND_SERVE,
+     .group = GROUP_MODEL,
+     .is_setting = true,
+     .help = "which of several models in one directory is meant: hf (Hugging Face: safetensors or "
+             "torch), safetensors, torch (pytorch_model.bin), marian (*.npz, *.bin), ct2 "
+             "(CTranslate2); auto goes by the files' names and contents, in this order"},
 
     {.name = "int8",
      .type = OPTION_FLAG,

@@ -1,7 +1,6 @@
 #include "cli/vocabulary.h"
 
 #include "model/config.h"
-#include "model/tensors.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -39,21 +38,27 @@ static bool directory_of(const char *path, struct buffer *directory, struct erro
     return buffer_append(directory, path, slash == path ? 1 : (size_t)(slash - path), err);
 }
 
-bool vocabulary_open(struct tokenizer **tokenizer, const char *path, bool pieces_only,
+enum tensor_format vocabulary_format(const struct options *options)
+{
+    static const enum tensor_format formats[] = {FORMAT_AUTO,  FORMAT_HF,     FORMAT_SAFETENSORS,
+                                                 FORMAT_TORCH, FORMAT_MARIAN, FORMAT_CT2};
+    return formats[options->model_format];
+}
+
+bool vocabulary_open(struct tokenizer **tokenizer, const char *path, enum tensor_format format,
                      struct error *err)
 {
     struct tensors *tensors;
     struct config config;
     struct buffer directory = {0};
-    if (!tensors_open(&tensors, path, FORMAT_AUTO, err))
+    if (!tensors_open(&tensors, path, format, err))
         return false;
     bool ok = config_load(&config, path, tensors, err) && directory_of(path, &directory, err);
     if (ok) {
         struct tokenizer_options options = {.family = family_of(config.family),
                                             .source_rows = config.source_vocabulary,
                                             .target_rows = config.target_vocabulary,
-                                            .encodes_target = !pieces_only,
-                                            .pieces_only = pieces_only};
+                                            .encodes_target = true};
         ok = tokenizer_open(tokenizer, directory.bytes, &options, err);
     }
     buffer_free(&directory);

@@ -90,6 +90,7 @@ bool config_load(struct config *config, const char *directory, const struct tens
     case FORMAT_CT2:
         return config_load_ct2(config, directory, tensors, err);
     case FORMAT_AUTO:
+    case FORMAT_HF:
     case FORMAT_SAFETENSORS:
     case FORMAT_TORCH:
         break;

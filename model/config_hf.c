@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "model/arch.h"
 #include "model/config_json.h"
+#include "model/foreign.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,6 +23,38 @@ static const struct {
     {"mt5", "MT5ForConditionalGeneration", FAMILY_T5},
 };
 
+/* What it is, if we know; what is read. */
+static bool unsupported_family(struct json_reader *reader, const char *type, const char *class)
+{
+    char text[256];
+    const char *kind = type != NULL ? foreign_model_type(type) : NULL;
+    if (type == NULL && class[0] == '\0')
+        return json_fault(reader, "model_type", "missing");
+    snprintf(text, sizeof text,
+             "unsupported: '%.100s'%s%s (marian, m2m_100, mbart, t5, mt5 are read)",
+             type != NULL ? type : class, kind != NULL ? ", " : "", kind != NULL ? kind : "");
+    return json_fault(reader, "model_type", text);
+}
+
+/* Parts of a model of ours, and weights in a form of another program. */
+static bool check_whole(struct json_reader *reader, const char *class)
+{
+    char text[256];
+    const char *kind = foreign_class(class);
+    if (kind != NULL) {
+        snprintf(text, sizeof text, "unsupported: '%.100s', %s", class, kind);
+        return json_fault(reader, "architectures", text);
+    }
+    const cJSON *quantization = json_member(reader, "quantization_config");
+    if (quantization == NULL)
+        return true;
+    const char *method =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(quantization, "quant_method"));
+    snprintf(text, sizeof text, "unsupported: '%.100s' (take the model it was made of)",
+             method != NULL ? method : "");
+    return json_fault(reader, "quantization_config", text);
+}
+
 static bool find_family(struct config *config, struct json_reader *reader)
 {
     const char *type = json_string(reader, "model_type", NULL);
@@ -34,14 +67,10 @@ static bool find_family(struct config *config, struct json_reader *reader)
                          : strcmp(class, families[i].architecture) == 0) {
             config->family = config->names = families[i].family;
             snprintf(config->model_type, sizeof config->model_type, "%s", families[i].model_type);
-            return true;
+            return check_whole(reader, class);
         }
     }
-    char text[128];
-    if (type == NULL && class[0] == '\0')
-        return json_fault(reader, "model_type", "missing");
-    snprintf(text, sizeof text, "unsupported: '%.100s'", type != NULL ? type : class);
-    return json_fault(reader, "model_type", text);
+    return unsupported_family(reader, type, class);
 }
 
 /* M2M100 and NLLB have one network; the tokenizer tells them apart. */

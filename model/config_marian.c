@@ -1,6 +1,7 @@
 #include "model/config_family.h"
 
 #include "model/arch.h"
+#include "model/foreign.h"
 #include "model/yaml.h"
 
 #include <errno.h>
@@ -93,6 +94,16 @@ static void unsupported(struct option_reader *reader, const char *key)
     option_fault(reader, key, what);
 }
 
+/* Not a transformer; what it is, if we know. */
+static void unsupported_type(struct option_reader *reader, const char *type)
+{
+    char what[160];
+    const char *kind = foreign_marian_type(type);
+    snprintf(what, sizeof what, "unsupported: '%.64s'%s%s (transformer is read)", type,
+             kind != NULL ? ", " : "", kind != NULL ? kind : "");
+    option_fault(reader, "type", what);
+}
+
 /* ---- what we do not implement -----------------------------------------------------------------
  */
 
@@ -111,11 +122,12 @@ static const char *const flags_off[] = {
 
 static void check_options(struct option_reader *reader)
 {
+    const char *type = option_text(reader, "type", "transformer");
+    if (strcmp(type, "transformer") != 0)
+        unsupported_type(reader, type);
     for (size_t i = 0; i < sizeof flags_off / sizeof flags_off[0]; i++)
         if (option_flag(reader, flags_off[i], false))
             unsupported(reader, flags_off[i]);
-    if (strcmp(option_text(reader, "type", "transformer"), "transformer") != 0)
-        unsupported(reader, "type");
     const struct yaml_entry *types = yaml_find(reader->yaml, "input-types");
     if (types != NULL && types->n_values > 0)
         option_fault(reader, "input-types", "unsupported");

@@ -65,6 +65,10 @@ static enum content look(const unsigned char *bytes, size_t n_bytes, size_t file
         return CONTENT_WEB_PAGE;
     if (starts_with(bytes, n_bytes, "\x1f\x8b"))
         return CONTENT_GZIP;
+    if (starts_with(bytes, n_bytes, "GGUF") || starts_with(bytes, n_bytes, "lmgg"))
+        return CONTENT_GGUF;
+    if (starts_with(bytes, n_bytes, "\x89HDF\r\n\x1a\n"))
+        return CONTENT_HDF5;
     if (n_bytes >= LOOK_BYTES && memcmp(bytes + TAR_MAGIC_AT, "ustar", 5) == 0)
         return CONTENT_TAR;
     if (n_bytes >= 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5)
@@ -94,6 +98,9 @@ bool content_check(const struct source *source, enum content content, struct err
                             "the file itself");
     case CONTENT_GZIP:
         return source_fault(source, err, "compressed with gzip: decompress it first");
+    case CONTENT_GGUF:
+    case CONTENT_HDF5:
+        return source_fault(source, err, "unsupported: %s", content_name(content));
     case CONTENT_PICKLE:
     case CONTENT_TAR:
         return source_fault(source, err, "legacy PyTorch format; convert to safetensors");
@@ -114,6 +121,8 @@ const char *content_name(enum content content)
         [CONTENT_MARIAN] = "a Marian binary",
         [CONTENT_SHORTLIST] = "a lexical shortlist",
         [CONTENT_CT2] = "a CTranslate2 model",
+        [CONTENT_GGUF] = "a GGUF model",
+        [CONTENT_HDF5] = "a TensorFlow checkpoint (HDF5)",
         [CONTENT_GZIP] = "a gzip file",
         [CONTENT_LFS_POINTER] = "a git-lfs pointer",
         [CONTENT_WEB_PAGE] = "a web page",

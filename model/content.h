@@ -19,6 +19,8 @@ enum content {
     CONTENT_SHORTLIST, /* Bergamot lexical shortlist */
     CONTENT_CT2,
     CONTENT_GZIP,
+    CONTENT_GGUF, /* and its forerunner, ggml */
+    CONTENT_HDF5,
     CONTENT_LFS_POINTER,
     CONTENT_WEB_PAGE
 };

@@ -42,7 +42,8 @@ enum tensor_format {
     FORMAT_SAFETENSORS,
     FORMAT_TORCH,  /* pytorch_model.bin, zip or legacy stream */
     FORMAT_MARIAN, /* model.npz or Bergamot .bin */
-    FORMAT_CT2     /* CTranslate2 model.bin */
+    FORMAT_CT2,    /* CTranslate2 model.bin */
+    FORMAT_HF      /* safetensors or PyTorch, as for FORMAT_AUTO; nothing else */
 };
 
 #define TENSOR_MAX_RANK 8
@@ -70,7 +71,8 @@ struct tensors;
 /* Opens what `directory` holds. FORMAT_AUTO goes by layout and magic, never by trying one after the
  * other: model.safetensors, then model.safetensors.index.json, then pytorch_model.bin (and its
  * index), then CTranslate2's model.bin, then one *.npz or Marian *.bin. `directory` may also be one
- * such file. Faults are ERROR_MODEL: "FILE: tensor 'NAME': expected ..., found ..." */
+ * such file. Another format says which of these it has to be. Faults are ERROR_MODEL: "FILE: tensor
+ * 'NAME': expected ..., found ..."; what is known and not read is named ("an ONNX model"). */
 bool tensors_open(struct tensors **tensors, const char *directory, enum tensor_format format,
                   struct error *err);
 
@@ -79,7 +81,8 @@ bool tensors_open(struct tensors **tensors, const char *directory, enum tensor_f
 bool tensors_open_bytes(struct tensors **tensors, const char *name, const void *bytes,
                         size_t n_bytes, enum tensor_format format, struct error *err);
 
-/* Which format it turned out to be (never FORMAT_AUTO), and the name of file number `file`. */
+/* Which format it turned out to be (never FORMAT_AUTO or FORMAT_HF), and the name of file number
+ * `file`. */
 enum tensor_format tensors_format(const struct tensors *tensors);
 const char *tensors_file_name(const struct tensors *tensors, size_t file);
 size_t tensors_file_count(const struct tensors *tensors);

@@ -1,6 +1,7 @@
 /* Opening: which files of a directory hold the tensors, and which parser reads them. */
 #include "model/content.h"
 #include "model/ct2.h"
+#include "model/foreign.h"
 #include "model/marian_bin.h"
 #include "model/npz.h"
 #include "model/safetensors.h"
@@ -67,9 +68,12 @@ static bool parse_as(struct tensors *tensors, size_t file, enum tensor_format fo
                    ? ct2_parse(tensors, file, err)
                    : wrong_content(source, "a CTranslate2 model", content, err);
     case FORMAT_AUTO:
+    case FORMAT_HF:
         break;
     }
-    return source_fault(source, err, "not a safetensors, npz or PyTorch file");
+    return format == FORMAT_HF && !unknown
+               ? wrong_content(source, "a safetensors or PyTorch file", content, err)
+               : source_fault(source, err, "not a safetensors, npz or PyTorch file");
 }
 
 /* A zip archive is PyTorch's if it has a pickle, else it is an npz. */
@@ -97,11 +101,13 @@ static bool parse_file(struct tensors *tensors, size_t file, enum tensor_format 
     enum content content;
     if (!content_of(source, &content, err) || !content_check(source, content, err))
         return false;
-    if (format == FORMAT_AUTO) {
-        format = format_of(content);
-        if (content == CONTENT_ZIP && !format_of_zip(source, &format, err))
-            return false;
-    }
+    enum tensor_format found = format_of(content);
+    if (content == CONTENT_ZIP && (format == FORMAT_AUTO || format == FORMAT_HF) &&
+        !format_of_zip(source, &found, err))
+        return false;
+    if (format == FORMAT_AUTO ||
+        (format == FORMAT_HF && (found == FORMAT_SAFETENSORS || found == FORMAT_TORCH)))
+        format = found;
     return parse_as(tensors, file, format, content, err);
 }
 
@@ -211,40 +217,59 @@ static bool find_marian(const char *directory, char name[256], struct error *err
     return ok;
 }
 
-/* The layouts of a directory, in order of preference. */
-static const struct layout {
-    const char *name;
+/* Which file of a directory holds the tensors, or lists those that do. */
+struct choice {
+    char name[256]; /* empty: there is none */
     enum tensor_format format;
-    bool index;
-} layouts[] = {
+    bool is_index;
+};
+
+/* The layouts of a directory, in order of preference. */
+static const struct choice layouts[] = {
     {"model.safetensors", FORMAT_SAFETENSORS, false},
     {"model.safetensors.index.json", FORMAT_SAFETENSORS, true},
     {"pytorch_model.bin", FORMAT_TORCH, false},
     {"pytorch_model.bin.index.json", FORMAT_TORCH, true},
 };
 
-static bool open_directory(struct tensors **out, const char *directory, enum tensor_format format,
-                           struct error *err)
+static bool is_wanted(enum tensor_format wanted, enum tensor_format format)
 {
-    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
-        const struct layout *layout = &layouts[i];
-        if ((format != FORMAT_AUTO && format != layout->format) ||
-            !file_exists(directory, layout->name))
-            continue;
-        return layout->index ? open_shards(out, directory, layout->name, layout->format, err)
-                             : open_one(out, directory, layout->name, layout->format, err);
+    return wanted == FORMAT_AUTO || wanted == format ||
+           (wanted == FORMAT_HF && (format == FORMAT_SAFETENSORS || format == FORMAT_TORCH));
+}
+
+static bool choose(struct choice *choice, const char *directory, enum tensor_format wanted,
+                   struct error *err)
+{
+    *choice = (struct choice){0};
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++)
+        if (is_wanted(wanted, layouts[i].format) && file_exists(directory, layouts[i].name)) {
+            *choice = layouts[i];
+            return true;
+        }
+    if (is_wanted(wanted, FORMAT_CT2) && file_exists(directory, "model.bin") &&
+        (wanted == FORMAT_CT2 || !is_marian_binary(directory, "model.bin"))) {
+        *choice = (struct choice){"model.bin", FORMAT_CT2, false};
+        return true;
     }
-    if ((format == FORMAT_AUTO || format == FORMAT_CT2) && file_exists(directory, "model.bin") &&
-        (format == FORMAT_CT2 || !is_marian_binary(directory, "model.bin")))
-        return open_one(out, directory, "model.bin", FORMAT_CT2, err);
-    if (format == FORMAT_AUTO || format == FORMAT_MARIAN) {
-        char name[256];
-        if (!find_marian(directory, name, err))
-            return false;
-        if (name[0] != '\0')
-            return open_one(out, directory, name, FORMAT_MARIAN, err);
-    }
-    return error_set(err, ERROR_MODEL,
+    choice->format = FORMAT_MARIAN;
+    return !is_wanted(wanted, FORMAT_MARIAN) || find_marian(directory, choice->name, err);
+}
+
+static bool refuse_directory(const char *directory, enum tensor_format wanted, struct error *err)
+{
+    static const char *const names[] = {
+        [FORMAT_SAFETENSORS] = "safetensors", [FORMAT_TORCH] = "PyTorch",
+        [FORMAT_MARIAN] = "Marian",           [FORMAT_CT2] = "CTranslate2",
+        [FORMAT_HF] = "Hugging Face",
+    };
+    struct choice other;
+    if (wanted != FORMAT_AUTO && choose(&other, directory, FORMAT_AUTO, NULL) &&
+        other.name[0] != '\0')
+        return error_set(err, ERROR_MODEL, "%s: no %s model; it has '%s'", directory, names[wanted],
+                         other.name);
+    return foreign_check_directory(directory, err) &&
+           error_set(err, ERROR_MODEL,
                      "%s: no model file (model.safetensors, pytorch_model.bin, model.bin, *.npz "
                      "or a Marian *.bin)",
                      directory);
@@ -254,9 +279,18 @@ bool tensors_open(struct tensors **tensors, const char *directory, enum tensor_f
                   struct error *err)
 {
     struct stat status;
+    struct choice choice;
     if (stat(directory, &status) != 0)
         return error_set_errno(err, ERROR_MODEL, errno, "%s", directory);
-    if (S_ISDIR(status.st_mode))
-        return open_directory(tensors, directory, format, err);
-    return open_one(tensors, NULL, directory, format, err);
+    if (!S_ISDIR(status.st_mode)) {
+        const char *kind = format == FORMAT_AUTO ? foreign_file(directory) : NULL;
+        return kind != NULL ? error_set(err, ERROR_MODEL, "%s: unsupported: %s", directory, kind)
+                            : open_one(tensors, NULL, directory, format, err);
+    }
+    if (!choose(&choice, directory, format, err))
+        return false;
+    if (choice.name[0] == '\0')
+        return refuse_directory(directory, format, err);
+    return choice.is_index ? open_shards(tensors, directory, choice.name, choice.format, err)
+                           : open_one(tensors, directory, choice.name, choice.format, err);
 }

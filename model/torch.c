@@ -110,6 +110,9 @@ static bool describe_storage(const struct reader *reader, uint32_t id, struct st
     if (pickle_kind(p, id) != PICKLE_PERSISTENT || !pickle_next(p, &item, &tuple))
         return source_fault(reader->source, reader->err, "pickle: a tensor without a storage");
     size_t n_parts = pickle_tuple(p, tuple, parts, 6);
+    if (n_parts == 6 && pickle_kind(p, parts[5]) == PICKLE_TUPLE)
+        return source_fault(reader->source, reader->err,
+                            "pickle: a storage that is a view of another: " LEGACY);
     bool known = (n_parts == 5 || n_parts == 6) && pickle_text_is(p, parts[0], "storage") &&
                  is_storage_class(tag_of(p, parts[1])) && pickle_kind(p, parts[2]) == PICKLE_TEXT &&
                  pickle_kind(p, parts[3]) == PICKLE_TEXT && size_of(p, parts[4], &count) &&

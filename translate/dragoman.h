@@ -55,6 +55,14 @@ struct dragoman_error {
 };
 
 enum dragoman_precision { DRAGOMAN_PRECISION_AUTO, DRAGOMAN_INT8, DRAGOMAN_F32 };
+enum dragoman_format { /* of the model's files */
+                       DRAGOMAN_FORMAT_AUTO,
+                       DRAGOMAN_FORMAT_HF, /* Hugging Face: safetensors or PyTorch */
+                       DRAGOMAN_FORMAT_SAFETENSORS,
+                       DRAGOMAN_FORMAT_TORCH,
+                       DRAGOMAN_FORMAT_MARIAN,
+                       DRAGOMAN_FORMAT_CT2
+};
 enum dragoman_split { DRAGOMAN_SPLIT_LINE, DRAGOMAN_SPLIT_NONE };
 enum dragoman_stop {
     DRAGOMAN_STOP_MODEL,     /* as the model's configuration says */
@@ -78,6 +86,7 @@ enum dragoman_compat {
 struct dragoman_options {
     /* The model. */
     enum dragoman_precision precision;
+    enum dragoman_format format; /* which of several models in one directory is meant */
     const char *cpu;     /* "scalar", "avx2", ...; NULL: environment DRAGOMAN_CPU, else the best */
     uint64_t max_memory; /* bytes the weights may take; 0: no limit */
 

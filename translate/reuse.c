@@ -95,8 +95,8 @@ static bool feed_options(SHA2_CTX *hash, const struct settings *settings,
         feed_text(hash, setting.name);
         feed_text(hash, setting.value);
     }
-    const int choices[] = {(int)options->precision, options->pieces, options->protect,
-                           settings->loop_guard};
+    const int choices[] = {(int)options->precision, (int)options->format, options->pieces,
+                           options->protect, settings->loop_guard};
     feed(hash, choices, sizeof choices);
     feed(hash, &settings->generation.word_penalty, sizeof settings->generation.word_penalty);
     for (size_t i = 0; i < options->n_protect_patterns; i++)

@@ -59,9 +59,16 @@ static bool open_model(struct translator *translator, const char *path,
     static const enum precision precisions[] = {[DRAGOMAN_PRECISION_AUTO] = PRECISION_AUTO,
                                                 [DRAGOMAN_INT8] = PRECISION_INT8,
                                                 [DRAGOMAN_F32] = PRECISION_F32};
+    static const enum tensor_format formats[] = {[DRAGOMAN_FORMAT_AUTO] = FORMAT_AUTO,
+                                                 [DRAGOMAN_FORMAT_HF] = FORMAT_HF,
+                                                 [DRAGOMAN_FORMAT_SAFETENSORS] = FORMAT_SAFETENSORS,
+                                                 [DRAGOMAN_FORMAT_TORCH] = FORMAT_TORCH,
+                                                 [DRAGOMAN_FORMAT_MARIAN] = FORMAT_MARIAN,
+                                                 [DRAGOMAN_FORMAT_CT2] = FORMAT_CT2};
     const char *why = NULL;
     const char *cpu = options->cpu != NULL ? options->cpu : getenv("DRAGOMAN_CPU");
     struct model_options model_options = {.precision = precisions[options->precision],
+                                          .format = formats[options->format],
                                           .kernels = kernels_find(cpu, &why),
                                           .max_bytes = options->max_memory};
     if (model_options.kernels == NULL)

@@ -104,7 +104,18 @@ static bool load(struct config *config, const char *changes)
 static const struct {
     const char *changes, *message;
 } faults[] = {
-    {"type: s2s\n", "special:model.yml: type: unsupported: 's2s'"},
+    {"type: s2s\n", "special:model.yml: type: unsupported: 's2s', a recurrent network (transformer "
+                    "is read)"},
+    {"type: amun\n", "type: unsupported: 'amun', a recurrent network"},
+    {"type: nematus\nlayer-normalization: true\n",
+     "type: unsupported: 'nematus', a recurrent network"},
+    {"type: char-s2s\n", "type: unsupported: 'char-s2s', a recurrent network over characters"},
+    {"type: multi-transformer\n",
+     "type: unsupported: 'multi-transformer', a network with several sources"},
+    {"type: multi-s2s\n", "type: unsupported: 'multi-s2s', a network with several sources"},
+    {"type: lm\n", "type: unsupported: 'lm', a language model"},
+    {"type: comet-qe\n", "type: unsupported: 'comet-qe', a metric"},
+    {"type: wombat\n", "type: unsupported: 'wombat' (transformer is read)"},
     {"dim-emb: 0\n", "dim-emb: must be an integer from 1 to 65536"},
     {"dim-emb: 8.5\n", "dim-emb: must be an integer"},
     {"dim-emb: [8]\n", NULL},

@@ -77,6 +77,12 @@ START_TEST(refused_globals) /* E1, E2 */
     REFUSED("\x80\2ctorch._utils\n_rebuild_qtensor\n.", "is refused");
     REFUSED("\x80\2ctorch._utils\n_rebuild_sparse_tensor\n.", "is refused");
     REFUSED("\x80\2c__builtin__\neval\n.", "global '__builtin__.eval' is refused");
+    /* What training programs put beside their weights. */
+    REFUSED("\x80\2}X\4\0\0\0argscargparse\nNamespace\n)\x81s.",
+            "global 'argparse.Namespace' is refused");
+    REFUSED("\x80\2comegaconf.dictconfig\nDictConfig\n.",
+            "global 'omegaconf.dictconfig.DictConfig' is refused");
+    REFUSED("\x80\2}X\5\0\0\0model}s.", "'model': not a tensor");
     REFUSED("\x80\2ctorch\nFloatStorage\n)R.", "only a name");
     REFUSED("\x80\2ccollections\nOrderedDict\n}R.", "without a tuple");
     REFUSED("\x80\2ccollections\nOrderedDict\n)\x85R.", "with arguments");
@@ -332,6 +338,18 @@ START_TEST(good_entries)
     struct opened opened = open_tensors(&file, F);
     ck_assert_float_eq(value_at(opened.tensors, "w", 1), 3);
     close_tensors(&opened);
+    /* As PyTorch 0.1 to 0.3 rebuilt tensors: no gradient, no hooks. */
+    make_entry(&pickle, &(struct parts)PARTS(GOOD_STORAGE, "K\1K\2K\2\x86K\1K\2\x86t", NULL));
+    replace_bytes(&pickle, "_rebuild_tensor_v2\n", "_rebuild_tensor\n\0\0\0", 19);
+    size_t at = find_bytes(&pickle, "_rebuild_tensor\n", 16, 0) + 16;
+    memmove(pickle.bytes + at, pickle.bytes + at + 3, pickle.n_bytes - at - 3);
+    pickle.n_bytes -= 3;
+    make_zip(&file, &pickle);
+    opened = open_tensors(&file, F);
+    ck_assert_float_eq(value_at(opened.tensors, "w", 0), 2);
+    ck_assert_float_eq(value_at(opened.tensors, "w", 1), 4);
+    ck_assert_float_eq(value_at(opened.tensors, "w", 3), 5);
+    close_tensors(&opened);
     buffer_free(&pickle);
     buffer_free(&file);
 }
@@ -407,7 +425,8 @@ START_TEST(bad_streams)
          20, "names one twice"},
         {"K\6NtQ", "K\7NtQ", 5, "two ways"},
         {"K\6NtQ", "K\6KtQ", 5, "no tuple"},
-        {"K\6NtQ", "K\6)tQ", 5, "persistent id"},
+        {"K\6NtQ", "K\6)tQ", 5, "a view of another: legacy PyTorch format; convert"},
+        {"K\6NtQ", "K\6\x88tQ", 5, "persistent id"},
     };
     struct buffer file = {0};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
