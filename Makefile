@@ -75,6 +75,11 @@ $(BUILD)/libdragoman.a: $(LIB_O)
 $(BUILD)/dragoman: $(CLI_O) $(BUILD)/libdragoman.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# The program without its main(), for tests.
+$(BUILD)/libdragoman-cli.a: $(filter-out %/main.o,$(CLI_O))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
 # The shared library exports dragoman_* only; its soname changes when the header breaks old callers.
 $(BUILD)/libdragoman.so: $(LIB_O) translate/dragoman.map
 	$(CC) $(filter-out -pie,$(LDFLAGS)) -shared -Wl,-soname,libdragoman.so.0 \
@@ -104,7 +109,7 @@ $(BUILD)/%.o: %.cc
 
 # A test program for each tests/*/test_*.c; what they share is tests/support/*.c.
 SUPPORT_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
-$(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT_O) $(BUILD)/libdragoman.a
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT_O) $(BUILD)/libdragoman-cli.a $(BUILD)/libdragoman.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(shell pkg-config --libs check)
 
 # Units this machine may lack, compiled over emulations of their instructions (tests/kernels/soft).
@@ -120,7 +125,11 @@ else
 TESTS   := $(filter-out %/test_soft,$(TESTS))
 endif
 
-tests: $(TESTS)
+# Damaged model files by the hundred thousand (tests/malformed/malformed.c).
+MALFORMED_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/malformed/*.c))
+$(BUILD)/tests/malformed/malformed: $(MALFORMED_O)
+
+tests: $(TESTS) $(BUILD)/tests/malformed/malformed
 
 test: all lib tests
 	BUILD=$(BUILD) tests/run.sh
@@ -130,9 +139,9 @@ test-sanitized:
 	$(MAKE) SANITIZE=address,undefined OPTIMIZE='-O1 -g' BUILD=$(BUILD)-sanitized all tests
 	BUILD=$(BUILD)-sanitized tests/run.sh
 
-# The long forms of tests that are short in `make test`: hours where those take seconds.
+# The long forms of tests that are short in `make test` (tests/long), and what each did.
 check-long: all tests
-	FAULTS_MOST= BUILD=$(BUILD) TEST_SECONDS=36000 tests/run.sh faults
+	LONG=1 BUILD=$(BUILD) tests/run.sh
 
 # Fuzzers (clang, libFuzzer), each for SECONDS from a copy of its seeds under $(BUILD)-fuzz.
 SECONDS ?= 60
@@ -143,9 +152,9 @@ fuzz:
 	BUILD=$(BUILD)-fuzz SECONDS_EACH=$(SECONDS) tests/fuzz/run.sh
 
 fuzzers: $(FUZZERS)
-$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/support/fuzz_targets.o \
-    $(BUILD)/tests/support/checkpoints.o $(BUILD)/tests/support/checkpoints_torch.o \
-    $(BUILD)/libdragoman.a
+FUZZ_SUPPORT := fuzz_targets fuzz_models fuzz_texts fuzz_require checkpoints checkpoints_torch tiny_models spm_builder
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_SUPPORT:%=$(BUILD)/tests/support/%.o) \
+    $(BUILD)/libdragoman-cli.a $(BUILD)/libdragoman.a
 	$(CXX) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 # Manual pages and completions are read off the program's own table of options.
@@ -193,4 +202,5 @@ clean:
 .PHONY: all bench lib deb smoke tests test test-sanitized check-long fuzz fuzzers install clean
 .SECONDARY:
 
--include $(LIB_O:.o=.d) $(CLI_O:.o=.d) $(TEST_C:%.c=$(BUILD)/%.d) $(SUPPORT_O:.o=.d) $(SOFT_O:.o=.d)
+-include $(LIB_O:.o=.d) $(CLI_O:.o=.d) $(TEST_C:%.c=$(BUILD)/%.d) $(SUPPORT_O:.o=.d) $(SOFT_O:.o=.d) \
+    $(MALFORMED_O:.o=.d)

@@ -4,11 +4,14 @@
 # skipped, else failed; what it wrote is shown only then.
 #
 #   BUILD=build tests/run.sh [NAME...]      only tests whose path contains one of the names
+#   LONG=1                                  tests/long/*.sh instead, one at a time, telling what each did
 #   JOBS=2 TEST_SECONDS=300                 how many at a time, and when one is taken to hang
 set -u
 cd "$(dirname "$0")/.."
 export BUILD="${BUILD:-build}" LC_ALL=C.UTF-8
 jobs="${JOBS:-2}" seconds="${TEST_SECONDS:-300}"
+all=(tests/*/test_*.c tests/cli/*.sh tests/kernels/*.sh)
+[ -z "${LONG:-}" ] || jobs=1 seconds="${TEST_SECONDS:-36000}" all=(tests/long/*.sh)
 results="$(mktemp -d)"
 trap 'rm -rf "$results"' EXIT
 
@@ -31,7 +34,8 @@ run_one() { # path of the test's source; its number
     status=$?
     local took=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
     case $status in
-    0) echo passed >"$log.status"; printf 'ok      %6d ms  %s\n' $took "$source" ;;
+    0) echo passed >"$log.status"; printf 'ok      %6d ms  %s\n' $took "$source"
+       [ -z "${LONG:-}" ] || sed 's/^/    /' "$log.out" | tail -60 ;;
     77) echo skipped >"$log.status"; printf 'skipped %6d ms  %s: %s\n' $took "$source" "$(tail -1 "$log.out")" ;;
     *) echo failed >"$log.status"
        # One write, so that reports of tests that run together do not mix.
@@ -40,7 +44,7 @@ run_one() { # path of the test's source; its number
 }
 
 number=0
-for source in tests/*/test_*.c tests/cli/*.sh tests/kernels/*.sh; do
+for source in "${all[@]}"; do
     [ -e "$source" ] && [ "$source" != tests/cli/lib.sh ] && wanted "$source" "$@" || continue
     while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
     number=$((number + 1))

@@ -29,6 +29,10 @@ size_t array_bytes(const struct array *array);
 
 void checkpoint_safetensors(struct buffer *out, const struct array *arrays, size_t n_arrays);
 void checkpoint_torch_zip(struct buffer *out, const struct array *arrays, size_t n_arrays);
+/* Its pickle alone, and the archive with any bytes for a pickle. */
+void checkpoint_torch_pickle(struct buffer *out, const struct array *arrays, size_t n_arrays);
+void checkpoint_torch_zip_of(struct buffer *out, const void *pickle, size_t n_pickle,
+                             const struct array *arrays, size_t n_arrays);
 void checkpoint_torch_stream(struct buffer *out, const struct array *arrays, size_t n_arrays);
 void checkpoint_npz(struct buffer *out, const struct array *arrays, size_t n_arrays,
                     const char *model_yml);

@@ -149,12 +149,16 @@ static void put_state_dict(struct buffer *out, const struct array *arrays, size_
     put_text(out, ".");
 }
 
-void checkpoint_torch_zip(struct buffer *out, const struct array *arrays, size_t n_arrays)
+void checkpoint_torch_pickle(struct buffer *out, const struct array *arrays, size_t n_arrays)
+{
+    put_state_dict(out, arrays, n_arrays, false);
+}
+
+void checkpoint_torch_zip_of(struct buffer *out, const void *pickle, size_t n_pickle,
+                             const struct array *arrays, size_t n_arrays)
 {
     struct zip_writer zip = {.out = out, .descriptors = true, .alignment = 64};
-    struct buffer pickle = {0};
-    put_state_dict(&pickle, arrays, n_arrays, false);
-    zip_writer_add(&zip, "archive/data.pkl", pickle.bytes, pickle.n_bytes);
+    zip_writer_add(&zip, "archive/data.pkl", pickle, n_pickle);
     zip_writer_add(&zip, "archive/byteorder", "little", 6);
     for (size_t i = 0; i < n_arrays; i++) {
         char name[48];
@@ -165,6 +169,13 @@ void checkpoint_torch_zip(struct buffer *out, const struct array *arrays, size_t
     }
     zip_writer_add(&zip, "archive/version", "3\n", 2);
     zip_writer_end(&zip);
+}
+
+void checkpoint_torch_zip(struct buffer *out, const struct array *arrays, size_t n_arrays)
+{
+    struct buffer pickle = {0};
+    checkpoint_torch_pickle(&pickle, arrays, n_arrays);
+    checkpoint_torch_zip_of(out, pickle.bytes, pickle.n_bytes, arrays, n_arrays);
     buffer_free(&pickle);
 }
 

@@ -2,31 +2,15 @@
 
 #include "base/json.h"
 #include "base/json_scan.h"
-#include "base/utf8.h"
 #include "model/shards.h"
 #include "model/tensors.h"
 #include "tests/support/checkpoints.h"
+#include "tests/support/fuzz_require.h"
 #include "tokenizer/sentencepiece.h"
 #include "tokenizer/spm_gate.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-/* A refusal is one printable line. */
-static void require_line(const struct error *err)
-{
-    size_t length = strlen(err->text);
-    require(err->code != ERROR_NONE && err->code != ERROR_INTERNAL && length > 0);
-    require(utf8_valid(err->text, length, NULL));
-    for (size_t i = 0; i < length; i++)
-        require((unsigned char)err->text[i] >= 0x20);
-}
 
 static void read_all(const struct tensors *tensors)
 {
@@ -182,5 +166,17 @@ const struct fuzz_target fuzz_targets[] = {
     {"fuzz_ct2", fuzz_ct2},
     {"fuzz_json", fuzz_json},
     {"fuzz_spm", fuzz_spm},
+    {"fuzz_config", fuzz_config},
+    {"fuzz_yaml", fuzz_yaml},
+    {"fuzz_vocabulary", fuzz_vocabulary},
+    {"fuzz_shortlist", fuzz_shortlist},
+    {"fuzz_model", fuzz_model},
+    {"fuzz_jsonl", fuzz_jsonl},
+    {"fuzz_tsv", fuzz_tsv},
+    {"fuzz_options", fuzz_options},
+    {"fuzz_wire", fuzz_wire},
+    {"fuzz_sentences", fuzz_sentences},
+    {"fuzz_protect", fuzz_protect},
+    {"fuzz_terms", fuzz_terms},
     {NULL, NULL},
 };

@@ -20,6 +20,29 @@ void fuzz_json(const uint8_t *bytes, size_t n_bytes);
 /* What the gate accepts, the SentencePiece library must load or refuse, and use, without harm. */
 void fuzz_spm(const uint8_t *bytes, size_t n_bytes);
 
+/* fuzz_models.c: config.json, generation_config.json and tokenizer_config.json, NULs between. */
+void fuzz_config(const uint8_t *bytes, size_t n_bytes);
+/* Marian's YAML, alone and as the options of a model. */
+void fuzz_yaml(const uint8_t *bytes, size_t n_bytes);
+/* vocab.json, vocab.yml, shared_vocabulary.txt or .json, as the first byte says. */
+void fuzz_vocabulary(const uint8_t *bytes, size_t n_bytes);
+void fuzz_shortlist(const uint8_t *bytes, size_t n_bytes);
+/* A file of a whole model, which then translates: the first two bytes say which. */
+void fuzz_model(const uint8_t *bytes, size_t n_bytes);
+
+/* fuzz_texts.c: lines of input through their format and back. */
+void fuzz_jsonl(const uint8_t *bytes, size_t n_bytes);
+void fuzz_tsv(const uint8_t *bytes, size_t n_bytes);
+/* A configuration file and arguments, NULs between. */
+void fuzz_options(const uint8_t *bytes, size_t n_bytes);
+/* What comes through the server's socket. */
+void fuzz_wire(const uint8_t *bytes, size_t n_bytes);
+/* Language, greatest length, and a text to split. */
+void fuzz_sentences(const uint8_t *bytes, size_t n_bytes);
+/* A pattern or a list, a NUL, and a text. */
+void fuzz_protect(const uint8_t *bytes, size_t n_bytes);
+void fuzz_terms(const uint8_t *bytes, size_t n_bytes);
+
 /* The targets by name, the last one without. */
 struct fuzz_target {
     const char *name;
