@@ -1,5 +1,6 @@
 #include "tests/support/checkpoints.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,21 @@ static size_t element_count(const struct array *array)
 size_t array_bytes(const struct array *array)
 {
     return element_count(array) * type_bytes(array->type);
+}
+
+uint16_t half_of(float value)
+{
+    int exponent;
+    unsigned sign = signbit(value) ? 0x8000 : 0;
+    float magnitude = fabsf(value);
+    if (magnitude == 0)
+        return (uint16_t)sign;
+    (void)frexpf(magnitude, &exponent); /* magnitude < 2^exponent */
+    int step = exponent - 11 > -24 ? exponent - 11 : -24;
+    float steps = rintf(ldexpf(magnitude, -step)); /* in units of 2^step */
+    must(steps * ldexpf(1, step) < 65520);
+    /* Steps beyond 10 bits carry into the exponent, which counts the steps of 2^-24. */
+    return (uint16_t)(sign + ((unsigned)(step + 24) << 10) + (unsigned)steps);
 }
 
 void checkpoint_safetensors(struct buffer *out, const struct array *arrays, size_t n_arrays)

@@ -27,6 +27,9 @@ struct array {
 
 size_t array_bytes(const struct array *array);
 
+/* The nearest IEEE half, ties to even, of a value within its range. */
+uint16_t half_of(float value);
+
 void checkpoint_safetensors(struct buffer *out, const struct array *arrays, size_t n_arrays);
 void checkpoint_torch_zip(struct buffer *out, const struct array *arrays, size_t n_arrays);
 /* Its pickle alone, and the archive with any bytes for a pickle. */
