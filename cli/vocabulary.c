@@ -58,6 +58,10 @@ bool vocabulary_open(struct tokenizer **tokenizer, const char *path, enum tensor
         struct tokenizer_options options = {.family = family_of(config.family),
                                             .source_rows = config.source_vocabulary,
                                             .target_rows = config.target_vocabulary,
+                                            .source_bos = config.source_bos,
+                                            .source_eos = config.source_eos,
+                                            .language_starts =
+                                                config.generation.start == CONFIG_NONE,
                                             .encodes_target = true};
         ok = tokenizer_open(tokenizer, directory.bytes, &options, err);
     }

@@ -118,6 +118,8 @@ struct config {
     uint8_t tied[CONFIG_MAX_LAYERS];
     uint32_t relative_buckets, relative_max_distance;
     bool start_is_zero; /* Marian: the first decoder input is the zero vector */
+    /* CTranslate2: tokens put around a source that comes in pieces. */
+    bool source_bos, source_eos;
     struct generation generation;
 };
 

@@ -324,8 +324,25 @@ static uint32_t token_id(const struct vocabulary *vocabulary, const char *token,
     return id == CONFIG_NONE && is_unknown ? (uint32_t)n : id;
 }
 
+/* Until version 5 these were scalars of the model. */
+static const char *old_start(struct scalar_reader *scalars)
+{
+    if (scalar(scalars, "user_decoder_start_tokens", 0) != 0)
+        return NULL;
+    return scalar(scalars, "with_target_bos", 1) != 0 ? "<s>" : "</s>";
+}
+
+static void read_source(struct config *config, struct json_reader *reader,
+                        struct scalar_reader *scalars)
+{
+    config->source_bos =
+        json_boolean(reader, "add_source_bos", scalar(scalars, "with_source_bos", 0) != 0);
+    config->source_eos =
+        json_boolean(reader, "add_source_eos", scalar(scalars, "with_source_eos", 0) != 0);
+}
+
 static void read_generation(struct config *config, struct json_reader *reader,
-                            const struct vocabulary *vocabulary)
+                            struct scalar_reader *scalars, const struct vocabulary *vocabulary)
 {
     struct generation *g = &config->generation;
     g->num_beams = 2;
@@ -349,7 +366,7 @@ static void read_generation(struct config *config, struct json_reader *reader,
     const char *start =
         cJSON_GetObjectItemCaseSensitive(reader->object, "decoder_start_token") != NULL
             ? json_string(reader, "decoder_start_token", NULL)
-            : "<s>";
+            : old_start(scalars);
     g->start = start != NULL ? token_id(vocabulary, start, false) : CONFIG_NONE;
     if (config->start_is_zero)
         g->start = eos; /* never looked up */
@@ -378,8 +395,9 @@ bool config_load_ct2(struct config *config, const char *directory, const struct 
             json_fault(&reader, "quantization_type", "unsupported");
         if (json_boolean(&reader, "multi_query_attention", false))
             json_fault(&reader, "multi_query_attention", "unsupported");
-        read_generation(config, &reader, &vocabulary);
-        ok = !reader.failed && config_finish(config, file, err);
+        read_source(config, &reader, &scalars);
+        read_generation(config, &reader, &scalars, &vocabulary);
+        ok = !reader.failed && !scalars.failed && config_finish(config, file, err);
     }
     memory_free(vocabulary.text);
     cJSON_Delete(vocabulary.list);

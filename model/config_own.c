@@ -71,6 +71,8 @@ static const struct field fields[] = {
     {"relative_buckets", SIZE, AT(relative_buckets), 0, 1024, NULL},
     {"relative_max_distance", SIZE, AT(relative_max_distance), 0, CONFIG_MAX_VOCABULARY, NULL},
     {"start_is_zero", FIELD_FLAG, AT(start_is_zero), 0, 0, NULL},
+    {"add_source_bos", FIELD_FLAG, AT(source_bos), 0, 0, NULL},
+    {"add_source_eos", FIELD_FLAG, AT(source_eos), 0, 0, NULL},
     {"num_beams", SIZE, AT(generation.num_beams), 1, STEP_MAX_BEST / 4, NULL},
     {"max_length", SIZE, AT(generation.max_length), 1, CONFIG_MAX_VOCABULARY, NULL},
     {"min_length", SIZE, AT(generation.min_length), 0, CONFIG_MAX_VOCABULARY, NULL},

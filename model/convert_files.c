@@ -343,6 +343,25 @@ static bool write_vocabulary(const char *from, const char *to, const struct trim
     return ok;
 }
 
+/* CTranslate2's names of special tokens, which its vocabularies need. */
+static bool add_token_names(cJSON *root, const char *from, struct error *err)
+{
+    static const char *const keys[] = {"unk_token", "bos_token", "eos_token"};
+    cJSON *old;
+    bool ok = true;
+    if (!file_exists(from, "config.json"))
+        return true;
+    if (!json_load(&old, from, "config.json", CONFIG_MAX_BYTES, err))
+        return false;
+    for (size_t i = 0; ok && i < sizeof keys / sizeof keys[0]; i++) {
+        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(old, keys[i]));
+        ok = name == NULL || cJSON_AddStringToObject(root, keys[i], name) != NULL ||
+             error_set(err, ERROR_MEMORY, "out of memory");
+    }
+    cJSON_Delete(old);
+    return ok;
+}
+
 bool convert_files(const char *from, const char *to, const struct trimmed *trimmed, bool as_own,
                    struct error *err)
 {
@@ -358,7 +377,9 @@ bool convert_files(const char *from, const char *to, const struct trimmed *trimm
                write_vocabulary(folder, to, trimmed, err);
     if (as_own) {
         cJSON *root = config_write_own(&trimmed->config, err);
-        bool ok = root != NULL && write_json(to, config, root, err);
+        bool ok = root != NULL &&
+                  (trimmed->config.family != FAMILY_CT2 || add_token_names(root, folder, err)) &&
+                  write_json(to, config, root, err);
         cJSON_Delete(root);
         return ok;
     }

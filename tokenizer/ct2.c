@@ -45,6 +45,13 @@ static bool read_list(struct opening *opening, size_t index, const char *file, c
     opening_mark(opening, index, "<pad>", PIECE_CONTROL, &vocabulary->pad);
     opening_mark(opening, index, unknown, PIECE_UNKNOWN, &vocabulary->unknown);
     opening_mark(opening, index, end, PIECE_CONTROL, &vocabulary->end);
+    if (index == 0 && opening->options->source_bos) {
+        item = cJSON_GetObjectItemCaseSensitive(config, "bos_token");
+        const char *begin = cJSON_IsString(item) ? item->valuestring : "<s>";
+        opening_mark(opening, index, begin, PIECE_CONTROL, &vocabulary->begin);
+        if (vocabulary->begin == TOKENIZER_NO_ID)
+            return error_set(opening->err, ERROR_MODEL, "%s: no '%.64s'", file, begin);
+    }
     return vocabulary->end != TOKENIZER_NO_ID ||
            error_set(opening->err, ERROR_MODEL, "%s: no '%.64s'", file, end);
 }
@@ -101,7 +108,7 @@ static bool find_languages(struct opening *opening, bool *m2m100)
 }
 
 /* M2M100, NLLB and mBART. */
-static bool open_many_languages(struct opening *opening, const cJSON *config)
+static bool open_many_languages(struct opening *opening)
 {
     struct tokenizer *tokenizer = opening->tokenizer;
     bool m2m100 = false;
@@ -109,8 +116,7 @@ static bool open_many_languages(struct opening *opening, const cJSON *config)
         return false;
     if (tokenizer->n_languages == 0)
         return true; /* one model file for both sides, and no languages */
-    const cJSON *start = cJSON_GetObjectItemCaseSensitive(config, "decoder_start_token");
-    bool by_language = start != NULL && cJSON_IsNull(start); /* mBART-25 */
+    bool by_language = opening->options->language_starts; /* mBART-25 */
     tokenizer->tag_place =
         by_language || opening_flag(opening, "legacy_behaviour", false) ? TAG_LAST : TAG_FIRST;
     tokenizer->starts_with_target = by_language;
@@ -121,7 +127,7 @@ static bool open_many_languages(struct opening *opening, const cJSON *config)
 }
 
 /* The SentencePiece model, and what belongs to the family it tells. */
-static bool open_splitters(struct opening *opening, const cJSON *config)
+static bool open_splitters(struct opening *opening)
 {
     static const char *const shared[] = {"sentencepiece.bpe.model", "spiece.model",
                                          "sentencepiece.model", NULL};
@@ -135,10 +141,12 @@ static bool open_splitters(struct opening *opening, const cJSON *config)
         tokenizer->tag_place = TAG_TARGET;
         if (!opening_find_marian_languages(opening))
             return false;
-    } else if (tagged ? !open_many_languages(opening, config)
+    } else if (tagged ? !open_many_languages(opening)
                       : prompted && !opening_find_t5_languages(opening)) {
         return false;
     }
+    /* Pieces as they are; the configuration says what is put around them. */
+    tokenizer->omits_end = !pair && file == NULL && !opening->options->source_eos;
     if ((!pair && file == NULL) || opening->options->pieces_only)
         return true;
     if (pair) {
@@ -167,12 +175,7 @@ bool ct2_open(struct opening *opening)
     if (file_exists(opening->directory, file) &&
         !json_load(&config, opening->directory, file, CONFIG_MAX_BYTES, opening->err))
         return false;
-    bool ok = read_lists(opening, config) && open_splitters(opening, config);
-    if (ok && tokenizer->splitter[TOKENIZER_SOURCE] == NULL) {
-        /* Pieces as they are; the configuration says what is put around them. */
-        const cJSON *adds = cJSON_GetObjectItemCaseSensitive(config, "add_source_eos");
-        tokenizer->omits_end = !cJSON_IsTrue(adds);
-    }
+    bool ok = read_lists(opening, config) && open_splitters(opening);
     cJSON_Delete(config);
     return ok;
 }

@@ -213,7 +213,8 @@ bool tokenizer_encode(const struct tokenizer *tokenizer,
         uint32_t own = take_tag(tokenizer, &text, &n_bytes);
         tag = own != TOKENIZER_NO_ID ? own : tag;
     }
-    ok = ok && append_if(ids, place != TAG_LAST, tag, err);
+    ok = ok && append_if(ids, true, tokenizer->side[TOKENIZER_SOURCE]->begin, err) &&
+         append_if(ids, place != TAG_LAST, tag, err);
     encoding.trusted = true;
     ok = ok && encode_text(&encoding, direction->prompt, strlen(direction->prompt), err);
     encoding.trusted = false;
@@ -267,8 +268,10 @@ bool tokenizer_encode_pieces(const struct tokenizer *tokenizer,
     const struct vocabulary *vocabulary = tokenizer->side[side];
     bool source = side == TOKENIZER_SOURCE, last = source && tokenizer->tag_place == TAG_LAST;
     uint32_t tag = source ? direction->source_tag : direction->forced_first;
-    size_t first = ids->n_ids;
     const char *end = text + n_bytes;
+    if (!append_if(ids, source, vocabulary->begin, err))
+        return false;
+    size_t first = ids->n_ids;
     for (const char *piece = text; piece < end;) {
         const char *stop = memchr(piece, ' ', (size_t)(end - piece));
         if (stop == NULL)

@@ -16,6 +16,7 @@
 struct vocabulary {
     struct pieces pieces; /* kinds say what decoding does with an id */
     uint32_t unknown, end, pad;
+    uint32_t begin; /* what goes before a source: none but for some models of CTranslate2 */
 };
 
 /* One SentencePiece model; both sides may have the same one. */

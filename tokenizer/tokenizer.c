@@ -119,6 +119,7 @@ bool tokenizer_open(struct tokenizer **out, const char *directory,
     tokenizer->family = options->family;
     tokenizer->rows[TOKENIZER_SOURCE] = options->source_rows;
     tokenizer->rows[TOKENIZER_TARGET] = options->target_rows;
+    tokenizer->vocabularies[0].begin = tokenizer->vocabularies[1].begin = TOKENIZER_NO_ID;
     bool ok = load_config(&opening, &opening.config, "tokenizer_config.json") &&
               load_config(&opening, &opening.specials, "special_tokens_map.json");
     if (ok) {

@@ -44,6 +44,9 @@ struct tokenizer_options {
     /* Native Marian: the vocabulary files, as decoder.yml names them. NULL: vocab*.spm,
      * srcvocab*.spm and trgvocab*.spm, or vocab*.yml of the directory. */
     const char *source_vocabulary, *target_vocabulary;
+    /* CTranslate2: <s> goes before every source, </s> after one that comes in pieces (after text it
+     * always does); the target's language starts the decoder. */
+    bool source_bos, source_eos, language_starts;
 };
 
 struct tokenizer;

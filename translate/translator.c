@@ -104,6 +104,9 @@ static bool open_tokenizer(struct translator *translator, const char *path, stru
     struct tokenizer_options options = {.family = tokenizer_family_of(config->family),
                                         .source_rows = config->source_vocabulary,
                                         .target_rows = config->target_vocabulary,
+                                        .source_bos = config->source_bos,
+                                        .source_eos = config->source_eos,
+                                        .language_starts = config->generation.start == CONFIG_NONE,
                                         .encodes_target = !translator->pieces,
                                         .pieces_only = translator->pieces};
     char *directory = directory_of(path, &translator->arena, err);

@@ -84,11 +84,62 @@ START_TEST(int8_nearly)
 }
 END_TEST
 
+/* What config.json says of the tokens around a text, and what the model's own scalars did before.
+ */
+static const struct {
+    const char *json;              /* of version 6; NULL: version 5 */
+    const char *const settings[5]; /* of version 5 */
+    bool source_bos, source_eos;
+    int64_t start; /* -1: the language's */
+} tokens[] = {
+    {"{}", {NULL}, false, false, 3},
+    {"{\"add_source_bos\": true, \"add_source_eos\": false, \"decoder_start_token\": \"</s>\"}",
+     {NULL},
+     true,
+     false,
+     0},
+    {"{\"add_source_bos\": false, \"add_source_eos\": true, \"decoder_start_token\": null}",
+     {NULL},
+     false,
+     true,
+     -1},
+    {NULL, {NULL}, false, false, 3},
+    {NULL, {"with_source_bos", "!with_target_bos", NULL}, true, false, 0},
+    {NULL, {"with_source_eos", "user_decoder_start_tokens", NULL}, false, true, -1},
+};
+
+START_TEST(tokens_around)
+{
+    struct model *original, *written;
+    struct model_options options = {.precision = PRECISION_F32};
+    struct model_dir dir;
+    error_clear(&err);
+    ck_assert(model_open(&original, fixtures[0], &options, NULL, &err));
+    model_dir_new(&dir, NULL);
+    if (tokens[_i].json == NULL) {
+        write_ct2_5(&dir, original, tokens[_i].settings);
+    } else {
+        write_ct2(&dir, original, TENSOR_F32);
+        model_dir_write(&dir, "config.json", tokens[_i].json, strlen(tokens[_i].json));
+    }
+    ck_assert_msg(model_open(&written, dir.path, &options, NULL, &err), "%s", err.text);
+    const struct config *c = model_config(written);
+    ck_assert_int_eq(c->source_bos, tokens[_i].source_bos);
+    ck_assert_int_eq(c->source_eos, tokens[_i].source_eos);
+    ck_assert_int_eq(c->generation.start == CONFIG_NONE ? -1 : (int64_t)c->generation.start,
+                     tokens[_i].start);
+    model_close(original);
+    model_close(written);
+    model_dir_free(&dir);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("CTranslate2");
     tcase_add_loop_test(tcase, float32_to_the_byte, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, int8_nearly, 0, N_FIXTURES);
+    tcase_add_loop_test(tcase, tokens_around, 0, (int)(sizeof tokens / sizeof tokens[0]));
     tcase_set_timeout(tcase, 60);
     Suite *suite = suite_create("engine");
     suite_add_tcase(suite, tcase);

@@ -175,21 +175,27 @@ static void drop_offset(struct writing *w, const struct config *c, const char *n
     array->shape[0] -= c->position_offset;
 }
 
-static void write_companions(const struct model_dir *dir, const struct config *c)
+static void write_companions(const struct model_dir *dir, const struct config *c, bool has_config)
 {
     struct buffer json = {0};
     /* Ids of the special tokens that are ours; the others are of no account. */
-    const uint32_t eos = c->generation.eos[0], pad = c->generation.pad, unk = eos == 0 ? 1 : 2;
+    const uint32_t eos = c->generation.eos[0], pad = c->generation.pad, unk = eos == 0 ? 1 : 2,
+                   bos = 3;
     for (uint32_t i = 0; i < c->target_vocabulary; i++) {
         put_text(&json, i == 0 ? "[" : ", ");
         must(i == eos   ? buffer_append_text(&json, "\"</s>\"", NULL)
              : i == pad ? buffer_append_text(&json, "\"<pad>\"", NULL)
              : i == unk ? buffer_append_text(&json, "\"<unk>\"", NULL)
+             : i == bos ? buffer_append_text(&json, "\"<s>\"", NULL)
                         : buffer_printf(&json, NULL, "\"w%u\"", i));
     }
     put_text(&json, "]");
     model_dir_write(dir, "shared_vocabulary.json", json.bytes, json.n_bytes);
     buffer_clear(&json);
+    if (!has_config) {
+        buffer_free(&json);
+        return;
+    }
     must(buffer_printf(&json, NULL,
                        "{\"decoder_start_token\": \"%s\", \"layer_norm_epsilon\": %.9g}",
                        pad == CONFIG_NONE ? "</s>" : "<pad>", (double)c->norm_epsilon));
@@ -197,7 +203,8 @@ static void write_companions(const struct model_dir *dir, const struct config *c
     buffer_free(&json);
 }
 
-void write_ct2(const struct model_dir *dir, const struct model *model, enum tensor_type type)
+static void write_model(const struct model_dir *dir, const struct model *model,
+                        enum tensor_type type, const char *const *settings)
 {
     static const char *const target = "decoder/embeddings/weight";
     struct writing *w = calloc(1, sizeof *w);
@@ -216,12 +223,28 @@ void write_ct2(const struct model_dir *dir, const struct model *model, enum tens
     w->arrays[w->n++] = (struct array){.name = "encoder/embeddings_0/weight", .alias_of = target};
     if (c.tie_output)
         w->arrays[w->n++] = (struct array){.name = "decoder/projection/weight", .alias_of = target};
-    checkpoint_ct2(&bytes, 6, w->arrays, w->n);
+    for (; settings != NULL && *settings != NULL; settings++) {
+        bool off = **settings == '!';
+        int8_t value = off ? 0 : 1;
+        add(w, *settings + off, TENSOR_I8, 0, NULL, &value);
+    }
+    checkpoint_ct2(&bytes, settings == NULL ? 6 : 5, w->arrays, w->n);
     model_dir_write(dir, "model.bin", bytes.bytes, bytes.n_bytes);
-    write_companions(dir, &c);
+    write_companions(dir, &c, settings == NULL);
     buffer_free(&bytes);
     for (size_t i = 0; i < w->n; i++)
         if (w->arrays[i].alias_of == NULL)
             free((void *)(uintptr_t)w->arrays[i].values);
     free(w);
+}
+
+void write_ct2(const struct model_dir *dir, const struct model *model, enum tensor_type type)
+{
+    write_model(dir, model, type, NULL);
+}
+
+void write_ct2_5(const struct model_dir *dir, const struct model *model,
+                 const char *const *settings)
+{
+    write_model(dir, model, TENSOR_F32, settings);
 }

@@ -11,4 +11,9 @@
  * so. */
 void write_ct2(const struct model_dir *dir, const struct model *model, enum tensor_type type);
 
+/* The same in float32 as version 5 had it: without config.json, its settings among the tensors.
+ * `settings`: names of flags that are 1, or "!name" of such as are 0, NULL-ended. */
+void write_ct2_5(const struct model_dir *dir, const struct model *model,
+                 const char *const *settings);
+
 #endif

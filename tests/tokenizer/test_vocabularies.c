@@ -280,9 +280,10 @@ END_TEST
 
 static const struct tokenizer_options ct2 = {.family = TOKENIZER_CT2, .pieces_only = true};
 
-static void expect_pieces(const char *text, size_t n_ids, const uint32_t *wanted)
+static void expect_pieces(const struct tokenizer_options *options, const char *text, size_t n_ids,
+                          const uint32_t *wanted)
 {
-    struct tokenizer *tokenizer = open_good(&ct2);
+    struct tokenizer *tokenizer = open_good(options);
     struct tokenizer_direction direction;
     struct token_ids ids = {0};
     struct error err = {0};
@@ -297,16 +298,21 @@ static void expect_pieces(const char *text, size_t n_ids, const uint32_t *wanted
 
 START_TEST(ct2_lists)
 {
-    static const uint32_t plain[] = {3, 4, 5}, ended[] = {3, 4, 5, 2};
-    write_text("config.json", "{\"add_source_eos\": false}");
+    static const uint32_t plain[] = {3, 4, 5}, ended[] = {3, 4, 5, 2}, both[] = {1, 3, 2};
+    struct tokenizer_options with_end = ct2, with_both = ct2;
+    with_end.source_eos = with_both.source_eos = with_both.source_bos = true;
     write_text("source_vocabulary.txt", "<blank>\n<s>\n</s>\na\nb\n");
     expect_bad(&ct2, "no target_vocabulary");
     write_text("target_vocabulary.json", "[\"<unk>\", \"<s>\", \"</s>\", \"x\"]");
-    expect_pieces("a b c", 3, plain); /* <unk> is not listed: the last */
-    write_text("config.json", "{\"add_source_eos\": true}");
-    expect_pieces("a b c", 4, ended);
+    expect_pieces(&ct2, "a b c", 3, plain); /* <unk> is not listed: the last */
+    expect_pieces(&with_end, "a b c", 4, ended);
+    expect_pieces(&with_both, "a", 3, both);
     write_text("source_vocabulary.txt", "<blank>\r\n<s>\r\n</s>\r\na\r\nb\r\n");
-    expect_pieces("a b c", 4, ended);
+    expect_pieces(&with_end, "a b c", 4, ended);
+    write_text("config.json", "{\"bos_token\": \"<begin>\"}");
+    expect_bad(&with_both, "source_vocabulary.txt: no '<begin>'");
+    write_text("config.json", "{\"bos_token\": \"b\"}");
+    expect_pieces(&with_both, "a", 3, (const uint32_t[]){4, 3, 2});
     write_text("target_vocabulary.json", "[\"<unk>\", 1]");
     expect_bad(&ct2, "target_vocabulary.json: offset");
     write_text("target_vocabulary.json", "[\"<unk>\"]");
