@@ -36,6 +36,8 @@ static void set_text(struct dragoman_options *to, const struct options *from)
                                                  [SPLIT_PARAGRAPH] = DRAGOMAN_SPLIT_LINE};
     to->from = from->from;
     to->to = from->to;
+    to->via = from->via.items;
+    to->n_via = from->via.count;
     to->split = splits[from->split];
     to->pieces = from->pieces;
     to->strict = from->strict;
@@ -139,6 +141,8 @@ static const char *origin_text(const struct option *row, enum option_origin orig
         return out;
     case OPTION_FROM_FILE:
         return "configuration file";
+    case OPTION_CHOSEN:
+        return "--from, --to";
     case OPTION_FROM_MODEL:
         return "model";
     case OPTION_DEFAULT:
@@ -171,7 +175,7 @@ bool engine_print_config(const struct dragoman *dragoman, const struct options *
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++)
         if (table[i].is_setting && (table[i].commands & options->command) != 0 &&
-            (table[i].initial != NULL || options->origins[i] > OPTION_FROM_MODEL))
+            (table[i].initial != NULL || options->origins[i] > OPTION_DEFAULT))
             ok = append_option(options, &table[i], options->origins[i], &out, err);
     struct dragoman_setting setting;
     for (size_t i = 0; ok && dragoman_get_setting(dragoman, i, &setting); i++)

@@ -1,4 +1,5 @@
 /* main.c - options, then the command, then its exit status. */
+#include "cli/choose.h"
 #include "cli/commands.h"
 #include "cli/descriptors.h"
 #include "cli/exit.h"
@@ -128,6 +129,8 @@ int main(int argc, char **argv)
             status = run_help(command, options.help == HELP_ALL);
         else if (options.version)
             status = print_version();
+        else if (!choose_models(&options, &err))
+            status = (int)message_fail(&err, false);
         else
             status = command->run(&options);
     }

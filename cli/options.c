@@ -36,6 +36,14 @@ bool option_is_given(const struct options *options, const char *name)
     return row != NULL && options->origins[row - options_table(&count)] >= OPTION_FROM_FILE;
 }
 
+void option_note_chosen(struct options *options, const char *name)
+{
+    size_t count;
+    const struct option *row = option_find(name);
+    if (row != NULL)
+        options->origins[row - options_table(&count)] = OPTION_CHOSEN;
+}
+
 void option_environment_name(const struct option *row, char out[64])
 {
     size_t used = 9;

@@ -43,6 +43,7 @@ enum option_type {
 
 enum option_origin {
     OPTION_DEFAULT,
+    OPTION_CHOSEN, /* a model, by its languages (choose.h) */
     OPTION_FROM_MODEL,
     OPTION_FROM_FILE,
     OPTION_FROM_ENVIRONMENT,
@@ -99,6 +100,7 @@ struct options {
     const char *cpu;
     int sandbox; /* enum sandbox_mode */
     const char *from, *to;
+    struct texts via; /* between the models of a chain */
 
     int format; /* enum format_kind */
     uint64_t column;
@@ -175,6 +177,9 @@ void options_free(struct options *options);
 
 /* True if anything but the default or the model has set the option called `name`. */
 bool option_is_given(const struct options *options, const char *name);
+
+/* Notes that the value of the option called `name` is neither given nor the default. */
+void option_note_chosen(struct options *options, const char *name);
 
 /* Sets one value from text, as `source` says it came; `label` names it in the fault. */
 bool option_set(struct options *options, const struct option *row, const char *value,

@@ -135,8 +135,19 @@ static const struct option table[] = {
      .field = AT(to),
      .commands = PIPES | TOKENIZES | COMMAND_SERVE,
      .group = GROUP_MODEL,
-     .help = "language of the output",
+     .help = "language of the output; without -m, --from and --to find an installed model that "
+             "translates so",
      .is_basic = true,
+     .is_setting = true},
+    {.name = "via",
+     .type = OPTION_TEXTS,
+     .argument = "LANGUAGE",
+     .when_unset = "none",
+     .field = AT(via),
+     .commands = COMMAND_TRANSLATE | COMMAND_SERVE,
+     .group = GROUP_MODEL,
+     .help = "go through this language: an installed model from --from into it, then one from it "
+             "to --to (or the models of -m); may be given several times",
      .is_setting = true},
 
     {.name = "format",

@@ -7,7 +7,6 @@
 #include "cli/message.h"
 #include "cli/no_memory.h"
 #include "cli/outputs.h"
-#include "cli/paths.h"
 #include "cli/progress.h"
 #include "cli/queue.h"
 #include "cli/remote.h"
@@ -314,16 +313,11 @@ static bool skip_lines(struct run *run, bool *is_done, struct error *err)
 
 static bool prepare_resume(struct run *run, bool *is_done, struct error *err)
 {
-    struct buffer path = {0};
-    const struct texts *models = &run->options->model;
     if (!run->options->resume)
         return true;
     if (!outputs_can_resume(&run->outputs))
         return error_set(err, ERROR_USAGE, "--resume: the output is not a file");
-    bool ok = model_path(models->count > 0 ? models->items[0] : NULL, &path, err) &&
-              resume_open(&run->resume, run->options, path.bytes, err);
-    buffer_free(&path);
-    if (!ok)
+    if (!resume_open(&run->resume, run->options, err))
         return false;
     run->outputs.options.keep_bytes = resume_bytes(run->resume);
     return skip_lines(run, is_done, err);

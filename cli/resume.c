@@ -1,6 +1,7 @@
 #include "cli/resume.h"
 
 #include "base/file.h"
+#include "cli/paths.h"
 #include "cli/progress.h"
 
 #include <dirent.h>
@@ -106,8 +107,23 @@ static bool changes_output(const struct option *row)
     return true;
 }
 
+/* All models of a chain. */
+static bool hash_models(SHA2_CTX *hash, const struct texts *models, struct error *err)
+{
+    struct buffer path = {0};
+    bool ok = true;
+    for (size_t i = 0; ok && (i < models->count || i == 0); i++) {
+        buffer_clear(&path);
+        ok = model_path(models->count > 0 ? models->items[i] : NULL, &path, err);
+        if (ok)
+            hash_model(hash, path.bytes);
+    }
+    buffer_free(&path);
+    return ok;
+}
+
 static bool make_fingerprint(struct resume *resume, const struct options *options,
-                             const char *model_path, struct error *err)
+                             struct error *err)
 {
     SHA2_CTX hash;
     struct buffer value = {0};
@@ -125,7 +141,7 @@ static bool make_fingerprint(struct resume *resume, const struct options *option
         hash_text(&hash, ok && value.bytes != NULL ? value.bytes : "");
     }
     buffer_free(&value);
-    hash_model(&hash, model_path);
+    ok = ok && hash_models(&hash, &options->model, err);
     to_hex(&hash, resume->fingerprint);
     return ok;
 }
@@ -215,8 +231,7 @@ static bool open_state(struct resume *resume, struct error *err)
     return read_state(resume, err);
 }
 
-bool resume_open(struct resume **resume, const struct options *options, const char *model_path,
-                 struct error *err)
+bool resume_open(struct resume **resume, const struct options *options, struct error *err)
 {
     struct resume *r = memory_new(1, sizeof *r, err);
     struct buffer path = {0};
@@ -227,7 +242,7 @@ bool resume_open(struct resume **resume, const struct options *options, const ch
     SHA256Init(&r->hash);
     bool ok = buffer_printf(&path, err, "%s.state", options->output);
     r->path = path.bytes;
-    ok = ok && make_fingerprint(r, options, model_path, err);
+    ok = ok && make_fingerprint(r, options, err);
     ok = ok && measure_output(r, options->output, options->nul ? '\0' : '\n', err) &&
          open_state(r, err);
     if (ok) {

@@ -7,7 +7,7 @@
  * further run finds nothing to do.
  *
  *     struct resume *resume;
- *     if (!resume_open(&resume, "out.txt", fingerprint, options, &err)) ...
+ *     if (!resume_open(&resume, options, &err)) ...
  *     for (the first resume_lines(resume) records) resume_note(resume, record, &err);
  *     ... for each record written: resume_note(...); now and then resume_save(resume);
  *     resume_close(resume, true);
@@ -22,8 +22,7 @@ struct resume;
 
 /* Looks at the output and its state, changing nothing. ERROR_USAGE: the output "does not match", or
  * is in use by another run. */
-bool resume_open(struct resume **resume, const struct options *options, const char *model_path,
-                 struct error *err);
+bool resume_open(struct resume **resume, const struct options *options, struct error *err);
 
 /* Whole lines that the output has, and the bytes they take. */
 uint64_t resume_lines(const struct resume *resume);

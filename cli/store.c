@@ -1,8 +1,8 @@
 #include "cli/store.h"
 
 #include "base/file.h"
+#include "cli/model_languages.h"
 
-#include <cjson/cJSON.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -15,9 +15,6 @@
 
 /* Longest part of a hub name, by the hub's own rule. */
 #define MAX_NAME_PART 96
-
-/* Largest JSON file that is looked into for family and languages. */
-#define MAX_JSON_BYTES ((size_t)1 << 20)
 
 static bool is_name_byte(char byte)
 {
@@ -233,48 +230,22 @@ static uint64_t directory_bytes(const char *path, bool *has_npz)
     return n_bytes;
 }
 
-static cJSON *load_json(const char *directory, const char *name)
-{
-    size_t n_bytes;
-    char *text = file_load(directory, name, MAX_JSON_BYTES, &n_bytes, NULL);
-    cJSON *json = text != NULL ? cJSON_ParseWithLength(text, n_bytes) : NULL;
-    memory_free(text);
-    return json;
-}
-
-static const char *json_text(const cJSON *object, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    return cJSON_IsString(item) ? item->valuestring : NULL;
-}
-
 /* What a glance at the small JSON files tells; whether the model is sound is for `info --check`. */
-static void describe(struct store_entry *entry, const char *path)
+static bool describe(struct store_entry *entry, const char *path, struct error *err)
 {
+    struct model_languages languages;
     bool has_npz = false;
     entry->n_bytes = directory_bytes(path, &has_npz);
-    cJSON *config = load_json(path, "config.json");
-    const char *type = config != NULL ? json_text(config, "model_type") : NULL;
-    if (type == NULL)
-        type = has_npz ? "marian-native" : file_exists(path, "model.bin") ? "ctranslate2" : "?";
-    error_escape(entry->family, sizeof entry->family, type, strlen(type));
-    cJSON *tokenizer = load_json(path, "tokenizer_config.json");
-    const char *source = tokenizer != NULL ? json_text(tokenizer, "source_lang") : NULL;
-    const char *target = tokenizer != NULL ? json_text(tokenizer, "target_lang") : NULL;
-    char pair[sizeof entry->languages];
-    if (strcmp(type, "m2m_100") == 0 || strcmp(type, "mbart") == 0) {
-        cJSON *special = load_json(path, "special_tokens_map.json");
-        int count = cJSON_GetArraySize(
-            cJSON_GetObjectItemCaseSensitive(special, "additional_special_tokens"));
-        if (count > 0)
-            snprintf(entry->languages, sizeof entry->languages, "%d languages", count);
-        cJSON_Delete(special);
-    } else if (source != NULL && target != NULL) {
-        snprintf(pair, sizeof pair, "%s-%s", source, target);
-        error_escape(entry->languages, sizeof entry->languages, pair, strlen(pair));
-    }
-    cJSON_Delete(tokenizer);
-    cJSON_Delete(config);
+    if (!model_type_read(path, entry->family, sizeof entry->family))
+        snprintf(entry->family, sizeof entry->family, "%s",
+                 has_npz                          ? "marian-native"
+                 : file_exists(path, "model.bin") ? "ctranslate2"
+                                                  : "?");
+    if (!model_languages_read(&languages, path, entry->family, err))
+        return false;
+    model_languages_describe(&languages, entry->languages, sizeof entry->languages);
+    model_languages_free(&languages);
+    return true;
 }
 
 struct collection {
@@ -297,8 +268,8 @@ static bool visit_entry(void *context, const char *directory)
             struct store_entry *entry = &list->entries[list->count++];
             entry->name = memory_text(name.bytes, name.n_bytes, err);
             entry->directory = memory_text(directory, strlen(directory), err);
-            ok = entry->name != NULL && entry->directory != NULL;
-            describe(entry, path.bytes);
+            ok =
+                entry->name != NULL && entry->directory != NULL && describe(entry, path.bytes, err);
         }
     }
     buffer_free(&path);

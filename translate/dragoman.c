@@ -13,7 +13,8 @@ struct dragoman {
     struct translator *translators[SCHEDULER_MAX_STAGES];
     size_t n_stages;
     struct scheduler *scheduler;
-    char *from, *to; /* or NULL */
+    char *from, *to;  /* or NULL */
+    const char **via; /* [n_stages - 1], or NULL */
     double load_seconds;
     struct arena arena;
 };
@@ -54,6 +55,33 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
+static bool copy_text(struct dragoman *dragoman, const char *text, char **copy, struct error *err)
+{
+    *copy = text != NULL ? arena_text(&dragoman->arena, text, strlen(text), err) : NULL;
+    return text == NULL || *copy != NULL;
+}
+
+static bool copy_languages(struct dragoman *dragoman, const struct dragoman_options *options,
+                           size_t n_paths, struct error *err)
+{
+    if (!copy_text(dragoman, options->from, &dragoman->from, err) ||
+        !copy_text(dragoman, options->to, &dragoman->to, err))
+        return false;
+    if (options->n_via == 0)
+        return true;
+    if (options->n_via + 1 != n_paths)
+        return error_set(err, ERROR_USAGE, "%zu models have %zu languages between, not %zu",
+                         n_paths, n_paths - 1, options->n_via);
+    dragoman->via = arena_new(&dragoman->arena, options->n_via, sizeof dragoman->via[0], err);
+    bool ok = dragoman->via != NULL;
+    for (size_t i = 0; ok && i < options->n_via; i++) {
+        char *copy;
+        ok = copy_text(dragoman, options->via[i], &copy, err);
+        dragoman->via[i] = copy;
+    }
+    return ok;
+}
+
 static bool open_all(struct dragoman *dragoman, const char *const *paths, size_t n_paths,
                      const struct dragoman_options *options, struct error *err)
 {
@@ -72,16 +100,13 @@ static bool open_all(struct dragoman *dragoman, const char *const *paths, size_t
             return false;
         dragoman->n_stages++;
     }
-    if (options->from != NULL && (dragoman->from = arena_text(&dragoman->arena, options->from,
-                                                              strlen(options->from), err)) == NULL)
-        return false;
-    if (options->to != NULL && (dragoman->to = arena_text(&dragoman->arena, options->to,
-                                                          strlen(options->to), err)) == NULL)
-        return false;
     /* Languages are checked now, so that a wrong one is known before any text is read. */
-    return scheduler_new(&dragoman->scheduler, dragoman->translators, n_paths, n_threads,
-                         options->max_rows, err) &&
-           scheduler_course(dragoman->scheduler, dragoman->from, dragoman->to, err) != NULL;
+    if (!copy_languages(dragoman, options, n_paths, err) ||
+        !scheduler_new(&dragoman->scheduler, dragoman->translators, n_paths, n_threads,
+                       options->max_rows, err))
+        return false;
+    dragoman->scheduler->via = dragoman->via;
+    return scheduler_course(dragoman->scheduler, dragoman->from, dragoman->to, err) != NULL;
 }
 
 bool dragoman_open(struct dragoman **out, const char *const *paths, size_t n_paths,

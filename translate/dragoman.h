@@ -92,6 +92,9 @@ struct dragoman_options {
 
     /* The text. */
     const char *from, *to; /* languages; NULL: what the model says */
+    const char *const
+        *via;     /* [n_via] languages between the models of a chain, one less than these */
+    size_t n_via; /* 0: the models' business */
     enum dragoman_split split;
     bool pieces;  /* texts are pieces with spaces between, in and out */
     bool strict;  /* text that is not UTF-8 is DRAGOMAN_INPUT instead of being mended */

@@ -181,10 +181,13 @@ static const struct course *find_course(struct scheduler *scheduler, const char 
             return course;
     struct course *course = arena_new(&scheduler->arena, 1, sizeof *course, err);
     bool ok = course != NULL;
-    /* A chain's ends are what the user names; what goes between is the models' business. */
-    for (size_t i = 0; ok && i < n; i++)
-        ok = translator_direct(scheduler->translators[i], i == 0 ? from : NULL,
-                               i + 1 == n ? to : NULL, &course->directions[i], err);
+    /* A chain's ends are what the user names; what goes between may be the models' business. */
+    for (size_t i = 0; ok && i < n; i++) {
+        const char *source = i == 0 ? from : scheduler->via != NULL ? scheduler->via[i - 1] : NULL;
+        const char *target = i + 1 == n ? to : scheduler->via != NULL ? scheduler->via[i] : NULL;
+        ok = translator_direct(scheduler->translators[i], source, target, &course->directions[i],
+                               err);
+    }
     if (ok) {
         course->from = copy_code(&scheduler->arena, from, &ok, err);
         course->to = copy_code(&scheduler->arena, to, &ok, err);

@@ -76,6 +76,7 @@ struct worker {
 struct scheduler {
     struct translator *const *translators; /* [n_stages] */
     size_t n_stages;
+    const char *const *via; /* [n_stages - 1] languages between, or NULL */
     uint32_t max_rows;
 
     pthread_mutex_t mutex;
