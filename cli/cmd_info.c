@@ -5,6 +5,7 @@
 #include "cli/paths.h"
 #include "cli/vocabulary.h"
 #include "model/model.h"
+#include "translate/vocabulary.h"
 
 #include <string.h>
 
@@ -187,7 +188,11 @@ static int check(const char *path, const struct options *from, struct error *err
     struct buffer faults = {0};
     struct model_options options;
     struct error write_err = {0};
-    bool ok = model_options(&options, from, err) && model_check(path, &options, &faults, err);
+    bool ok = model_options(&options, from, err);
+    if (ok && !model_check(path, &options, &faults, err)) {
+        vocabulary_explain(path, options.format, err);
+        ok = false;
+    }
     if (!ok && faults.n_bytes > 0 && !print_text(faults.bytes, faults.n_bytes, &write_err)) {
         buffer_free(&faults);
         return (int)message_fail(&write_err, true);

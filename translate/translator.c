@@ -3,10 +3,10 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "kernels/kernels.h"
+#include "translate/vocabulary.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Most source tokens of a sentence, whatever the model could take: beyond, quality is gone and
  * attention is slow. */
@@ -19,39 +19,6 @@
 #define LANGUAGES_MAX_BYTES ((size_t)8 << 20)
 
 /* ---- opening -------------------------------------------------------------------------------- */
-
-static enum tokenizer_family tokenizer_family_of(enum family family)
-{
-    switch (family) {
-    case FAMILY_MARIAN:
-        return TOKENIZER_MARIAN;
-    case FAMILY_M2M100:
-        return TOKENIZER_M2M100;
-    case FAMILY_NLLB:
-        return TOKENIZER_NLLB;
-    case FAMILY_MBART:
-        return TOKENIZER_MBART;
-    case FAMILY_T5:
-        return TOKENIZER_T5;
-    case FAMILY_MARIAN_NATIVE:
-        return TOKENIZER_MARIAN_NATIVE;
-    case FAMILY_CT2:
-        break;
-    }
-    return TOKENIZER_CT2;
-}
-
-/* The directory that a model's other files are in: of a single file, where it lies. */
-static char *directory_of(const char *path, struct arena *arena, struct error *err)
-{
-    struct stat status;
-    if (stat(path, &status) != 0 || S_ISDIR(status.st_mode))
-        return arena_text(arena, path, strlen(path), err);
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL)
-        return arena_text(arena, ".", 1, err);
-    return arena_text(arena, path, slash == path ? 1 : (size_t)(slash - path), err);
-}
 
 static bool open_model(struct translator *translator, const char *path,
                        const struct dragoman_options *options, struct error *err)
@@ -73,7 +40,10 @@ static bool open_model(struct translator *translator, const char *path,
                                           .max_bytes = options->max_memory};
     if (model_options.kernels == NULL)
         return error_set(err, ERROR_USAGE, "CPU unit '%s': %s", cpu, why);
-    return model_open(&translator->model, path, &model_options, NULL, err);
+    if (model_open(&translator->model, path, &model_options, NULL, err))
+        return true;
+    vocabulary_explain(path, model_options.format, err);
+    return false;
 }
 
 static void copy_code(char out[TOKENIZER_CODE_BYTES], const cJSON *item)
@@ -100,18 +70,13 @@ static bool read_languages(struct translator *translator, const char *directory,
 
 static bool open_tokenizer(struct translator *translator, const char *path, struct error *err)
 {
-    const struct config *config = translator->config;
-    struct tokenizer_options options = {.family = tokenizer_family_of(config->family),
-                                        .source_rows = config->source_vocabulary,
-                                        .target_rows = config->target_vocabulary,
-                                        .source_bos = config->source_bos,
-                                        .source_eos = config->source_eos,
-                                        .language_starts = config->generation.start == CONFIG_NONE,
-                                        .encodes_target = !translator->pieces,
-                                        .pieces_only = translator->pieces};
-    char *directory = directory_of(path, &translator->arena, err);
-    return directory != NULL && tokenizer_open(&translator->tokenizer, directory, &options, err) &&
-           read_languages(translator, directory, err);
+    struct buffer directory = {0};
+    bool ok = vocabulary_of_model(&translator->tokenizer, path, translator->config,
+                                  translator->pieces, err) &&
+              vocabulary_directory(path, &directory, err) &&
+              read_languages(translator, directory.bytes, err);
+    buffer_free(&directory);
+    return ok;
 }
 
 /* Encodes a word or phrase of the target language and adds it to what is forbidden. */

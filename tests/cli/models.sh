@@ -39,7 +39,10 @@ config() { # name, jq-like substitution, regex
 }
 config 'sizes that do not fit the tensors' 's/"d_model": 64/"d_model": 128/' '.*expected shape \[.*found \[.*'
 config 'more layers than there are' 's/"encoder_layers": 2/"encoder_layers": 3/' ".*'model.encoder.layers.2.*"
-config 'a vocabulary of another size' 's/"vocab_size": 901/"vocab_size": 900/' '.*'
+config 'a vocabulary of another size' 's/"vocab_size": 901/"vocab_size": 900/' "config.json: vocab_size is 900, but 'model.shared.weight' in .*m/model.safetensors has 901 rows .tokens of the tokenizer: 901."
+config 'a vocabulary of another size on both sides' 's/vocab_size": 901/vocab_size": 950/' "config.json: vocab_size is 950, but 'model.shared.weight' in .*m/model.safetensors has 901 rows .tokens of the tokenizer: 901."
+spoil 'sed -i "s/\"vocab_size\": 901/\"vocab_size\": 902/" config.json; rm vocab.json'
+expect 'info --check: a vocabulary of another size' rc=2 err="config.json: vocab_size is 902, .* has 901 rows .tokens of the tokenizer: unknown .no vocabulary.." -- "$dragoman" info --check m
 config 'heads that do not divide' 's/"encoder_attention_heads": 4/"encoder_attention_heads": 5/' '.*config.json: .*heads.*'
 config 'a fraction' 's/"d_model": 64/"d_model": 64.5/' '.*config.json: d_model: must be an integer.*'
 config 'an unknown family' 's/"model_type": "marian"/"model_type": "wombat"/' '.*unsupported.*wombat.*'
