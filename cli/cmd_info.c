@@ -131,7 +131,7 @@ static bool report_network(struct report *r, const struct config *config)
 
 static bool report_generation(struct report *r, const struct generation *g)
 {
-    static const char *const stop[] = {"finished", "heuristic", "exhaustive", "never"};
+    static const char *const stop[] = {"finished", "heuristic", "limit", "exhaustive"};
     return report_number(r, "beam", g->num_beams, origin_name(g->num_beams_origin)) &&
            report_number(r, "max_length", g->max_length, origin_name(g->max_length_origin)) &&
            report_number(r, "min_length", g->min_length, origin_name(g->min_length_origin)) &&

@@ -1,10 +1,7 @@
 #include "cli/engine.h"
 
-#include "cli/commands.h"
 #include "cli/message.h"
 #include "cli/paths.h"
-
-#include <stdio.h>
 
 bool engine_fault(const struct dragoman_error *from, struct error *err)
 {
@@ -125,63 +122,5 @@ bool engine_open(struct dragoman **dragoman, const struct options *options, bool
         buffer_free(&paths[i]);
     memory_free(paths);
     memory_free(names);
-    return ok;
-}
-
-static const char *origin_text(const struct option *row, enum option_origin origin, char out[80])
-{
-    char name[64];
-    switch (origin) {
-    case OPTION_FROM_COMMAND_LINE:
-        snprintf(out, 80, "--%s", row->name);
-        return out;
-    case OPTION_FROM_ENVIRONMENT:
-        option_environment_name(row, name);
-        snprintf(out, 80, "%s", name);
-        return out;
-    case OPTION_FROM_FILE:
-        return "configuration file";
-    case OPTION_CHOSEN:
-        return "--from, --to";
-    case OPTION_FROM_MODEL:
-        return "model";
-    case OPTION_DEFAULT:
-        break;
-    }
-    return "default";
-}
-
-/* "name = value  # origin". A value that nobody has set is the library's to tell. */
-static bool append_option(const struct options *options, const struct option *row,
-                          enum option_origin origin, struct buffer *out, struct error *err)
-{
-    char text[80];
-    struct buffer file = {0};
-    const char *from = origin_text(row, origin, text);
-    if (origin == OPTION_FROM_FILE && options_file_path(&file, err))
-        from = file.bytes;
-    bool ok = err->code == ERROR_NONE && buffer_printf(out, err, "%s = ", row->name) &&
-              option_format(options, row, out, err) && buffer_printf(out, err, "  # %s\n", from);
-    buffer_free(&file);
-    return ok;
-}
-
-bool engine_print_config(const struct dragoman *dragoman, const struct options *options,
-                         struct error *err)
-{
-    struct buffer out = {0};
-    size_t count;
-    const struct option *table = options_table(&count);
-    bool ok = true;
-    for (size_t i = 0; ok && i < count; i++)
-        if (table[i].is_setting && (table[i].commands & options->command) != 0 &&
-            (table[i].initial != NULL || options->origins[i] > OPTION_DEFAULT))
-            ok = append_option(options, &table[i], options->origins[i], &out, err);
-    struct dragoman_setting setting;
-    for (size_t i = 0; ok && dragoman_get_setting(dragoman, i, &setting); i++)
-        ok = buffer_printf(&out, err, "%s = %s  # %s\n", setting.name, setting.value,
-                           setting.origin);
-    ok = ok && print_text(out.bytes, out.n_bytes, err);
-    buffer_free(&out);
     return ok;
 }

@@ -14,7 +14,7 @@ bool engine_open(struct dragoman **dragoman, const struct options *options, bool
 bool engine_fault(const struct dragoman_error *from, struct error *err);
 
 /* --print-config: each value in force and where it came from. */
-bool engine_print_config(const struct dragoman *dragoman, const struct options *options,
+bool engine_print_config(struct dragoman *dragoman, const struct options *options,
                          struct error *err);
 
 #endif

@@ -73,7 +73,7 @@ static bool append_flags(const struct dragoman_result *result, struct buffer *ou
     } names[] = {{DRAGOMAN_FLAG_SPLIT, "split"},   {DRAGOMAN_FLAG_CUT, "cut"},
                  {DRAGOMAN_FLAG_LIMIT, "limit"},   {DRAGOMAN_FLAG_LOOP, "loop"},
                  {DRAGOMAN_FLAG_MENDED, "mended"}, {DRAGOMAN_FLAG_UNKNOWN, "unknown"},
-                 {DRAGOMAN_FLAG_LOST, "lost"}};
+                 {DRAGOMAN_FLAG_LOST, "lost"},     {DRAGOMAN_FLAG_FORBIDDEN, "forbidden"}};
     bool ok = buffer_append_text(out, ",\"flags\":[", err);
     bool is_first = true;
     for (size_t i = 0; ok && i < sizeof names / sizeof names[0]; i++) {

@@ -262,7 +262,9 @@ static const struct option table[] = {
      .field = AT(forbid),
      .commands = COMMAND_TRANSLATE | COMMAND_SERVE,
      .group = GROUP_TEXT,
-     .help = "words and phrases, one a line, that must not occur in the output",
+     .help =
+         "words and phrases, one a line, that must not occur in the output: whole words, letters "
+         "as written; lines that begin with # are skipped",
      .is_setting = true},
     {.name = "prefix",
      .type = OPTION_TEXT,
@@ -361,7 +363,7 @@ static const struct option table[] = {
      .field = AT(word_penalty),
      .commands = SEARCHES | COMMAND_SCORE | COMMAND_SERVE,
      .group = GROUP_SEARCH,
-     .help = "Marian's: taken from the score for each token",
+     .help = "W in Marian's score = (S - W T) / T^a: more than 0 makes translations shorter",
      .is_setting = true},
     {.name = "stop",
      .type = OPTION_CHOICE,
@@ -383,8 +385,8 @@ static const struct option table[] = {
      .field = AT(compat),
      .commands = SEARCHES | COMMAND_SCORE | COMMAND_SERVE,
      .group = GROUP_SEARCH,
-     .help = "search and score exactly as another system does: hf, ct2, marian, fairseq; model is "
-             "the one that the model was made for",
+     .help = "search and score exactly as another system does: hf, ct2, marian, fairseq (whose "
+             "scores are logarithms to the base 2); model is the one that the model was made for",
      .is_setting = true},
     {.name = "no-repeat-ngram",
      .type = OPTION_NUMBER,

@@ -9,7 +9,9 @@
 
 /* Flags that mean a line was not translated as asked. That it was split into its sentences, or has
  * characters the model does not know, is the usual case. */
-#define TELLING (DRAGOMAN_FLAG_CUT | DRAGOMAN_FLAG_LIMIT | DRAGOMAN_FLAG_LOOP | DRAGOMAN_FLAG_LOST)
+#define TELLING                                                                                    \
+    (DRAGOMAN_FLAG_CUT | DRAGOMAN_FLAG_LIMIT | DRAGOMAN_FLAG_LOOP | DRAGOMAN_FLAG_LOST |           \
+     DRAGOMAN_FLAG_FORBIDDEN)
 
 bool warnings_want_to_tell(const struct warnings *warnings, const struct dragoman_result *result)
 {
@@ -39,7 +41,7 @@ void warnings_end(const struct warnings *warnings)
 {
     if (warnings->n_untold > 0)
         message_note("%llu more lines were not translated as they stand (cut, at the length limit, "
-                     "repeating, or something lost; --format jsonl flags each)",
+                     "repeating, something lost or forbidden; --format jsonl flags each)",
                      (unsigned long long)warnings->n_untold);
     if (warnings->n_mended > 0)
         message_at_line(warnings->first_mended_file, warnings->first_mended,

@@ -61,7 +61,9 @@ struct search_request {
     bool score_forced; /* `forced` is the whole target: its true log-probabilities are wanted */
     const struct phrase *required; /* must occur somewhere (lexical constraints) */
     uint32_t n_required;           /* at most SEARCH_MAX_REQUIRED */
-    const uint32_t *shortlist;     /* the only tokens considered, or NULL */
+    const struct phrase *avoided;  /* never to be produced, beside those of the options */
+    uint32_t n_avoided;
+    const uint32_t *shortlist; /* the only tokens considered, or NULL */
     uint32_t n_shortlist;
     uint64_t stream; /* which random numbers sampling draws: depends on the text's place alone */
 };

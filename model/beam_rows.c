@@ -98,10 +98,10 @@ static bool ban_repeated_ngrams(struct row_space *space, uint32_t n)
 }
 
 /* Bans the last token of each forbidden phrase whose beginning the hypothesis ends with. */
-static bool ban_phrases(const struct search *search, struct row_space *space)
+static bool ban_phrases(struct row_space *space, const struct phrase *phrases, uint32_t n_phrases)
 {
-    for (uint32_t i = 0; i < search->options.n_forbidden; i++) {
-        const struct phrase *phrase = &search->options.forbidden[i];
+    for (uint32_t i = 0; i < n_phrases; i++) {
+        const struct phrase *phrase = &phrases[i];
         uint32_t before = phrase->n_tokens - 1;
         /* The start token is not text, so a phrase may not reach back to it. */
         if (phrase->n_tokens == 0 || before >= space->n_tokens)
@@ -136,7 +136,8 @@ static bool fill_banned(struct search *search, const struct hypothesis *hypothes
             if (!ban(space, generation->eos[i]))
                 return false;
     return ban_repeated_ngrams(space, search->request.no_repeat_ngram) &&
-           ban_phrases(search, space);
+           ban_phrases(space, search->options.forbidden, search->options.n_forbidden) &&
+           ban_phrases(space, search->request.avoided, search->request.n_avoided);
 }
 
 /* The tokens whose logits are needed whatever their rank: what goes on with a required phrase, and,

@@ -101,8 +101,10 @@ struct dragoman_options {
     bool protect; /* URLs, placeholders, tags, ... come out as they are */
     const char *const *protect_patterns; /* and what these match (PCRE2) */
     size_t n_protect_patterns;
-    const char *terms_path;  /* source TAB target: terms that must be used; or NULL */
-    const char *forbid_path; /* words and phrases that must not be used, one a line; or NULL */
+    const char *terms_path; /* source TAB target: terms that must be used; or NULL */
+    /* Words and phrases that must not occur, one a line, whole words, letters as written; or NULL.
+     */
+    const char *forbid_path;
 
     /* The search; unset: the model decides. Lengths count target tokens, </s> included. */
     uint32_t beam, n_best; /* n_best unset: 1 */
@@ -187,7 +189,8 @@ enum dragoman_flag {
     DRAGOMAN_FLAG_LOOP = 8,     /* a translation runs on or repeats itself, tried again in vain */
     DRAGOMAN_FLAG_MENDED = 16,  /* the text was not UTF-8 */
     DRAGOMAN_FLAG_UNKNOWN = 32, /* characters that the model does not know */
-    DRAGOMAN_FLAG_LOST = 64     /* a protected part or a term is missing */
+    DRAGOMAN_FLAG_LOST = 64,    /* a protected part or a term is missing */
+    DRAGOMAN_FLAG_FORBIDDEN = 128 /* a forbidden word is there: nothing else was found */
 };
 
 struct dragoman_result {

@@ -58,6 +58,8 @@ struct part {
     struct token_ids forced_ids;
     struct phrase *required; /* [n_required] */
     uint32_t n_required;
+    struct phrase *avoided;         /* [n_avoided] made forbidden words in an earlier search */
+    uint32_t n_avoided, n_avoiding; /* n_avoiding: searches for their sake */
     uint32_t max_length, no_repeat_ngram;
     uint32_t *shortlist; /* [n_shortlist], or NULL; for memory_free() */
     uint32_t n_shortlist;

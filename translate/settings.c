@@ -109,7 +109,6 @@ static bool set_lengths(struct settings *settings, const struct dragoman_options
 bool settings_make(struct settings *settings, const struct config *config,
                    const struct dragoman_options *options, struct error *err)
 {
-    enum origin ignored;
     *settings = (struct settings){.generation = config->generation,
                                   .compat = compat_of(options->compat, config->family),
                                   .target_positions = CONFIG_NONE,
@@ -117,6 +116,8 @@ bool settings_make(struct settings *settings, const struct config *config,
     struct generation *g = &settings->generation;
     if (config->positions == POSITIONS_LEARNED)
         settings->target_positions = config->max_positions;
+    settings->word_penalty_origin =
+        g->word_penalty < 0 || g->word_penalty > 0 ? ORIGIN_MODEL : ORIGIN_DEFAULT;
     if (options->compat != DRAGOMAN_COMPAT_MODEL)
         settings->compat_origin = ORIGIN_OPTION;
     settings->loop_guard = options->loop_guard && settings->compat == COMPAT_HF;
@@ -130,8 +131,8 @@ bool settings_make(struct settings *settings, const struct config *config,
                     options->no_repeat_ngram, 0, 1000, err) ||
         !set_real(&g->length_penalty, &g->length_penalty_origin, "length-penalty",
                   options->length_penalty, -10, 10, err) ||
-        !set_real(&g->word_penalty, &ignored, "word-penalty", options->word_penalty, -100, 100,
-                  err) ||
+        !set_real(&g->word_penalty, &settings->word_penalty_origin, "word-penalty",
+                  options->word_penalty, -100, 100, err) ||
         !set_real(&g->repetition_penalty, &g->repetition_penalty_origin, "repetition-penalty",
                   options->repetition_penalty, 0.01, 100, err) ||
         !check_sampling(options, err))
@@ -246,7 +247,9 @@ bool settings_describe(const struct settings *settings, size_t index, struct dra
                                         "eos_token_id",
                                         "decoder_start_token_id",
                                         "forced_bos_token_id",
-                                        "forced_eos_token_id"};
+                                        "forced_eos_token_id",
+                                        "word_penalty",
+                                        "loop_guard"};
     static const char *const compats[] = {"hf", "ct2", "marian", "fairseq"};
     static const char *const stops[] = {"finished", "heuristic", "limit", "exhaustive"};
     const struct generation *g = &settings->generation;
@@ -273,7 +276,9 @@ bool settings_describe(const struct settings *settings, size_t index, struct dra
         put_real(out,
                  settings->max_length_ratio > 0 ? settings->max_length_ratio
                                                 : (double)g->max_length_factor,
-                 settings->max_length_ratio > 0 ? settings->ratio_origin : g->max_length_origin);
+                 settings->max_length_ratio > 0 ? settings->ratio_origin
+                 : g->max_length_factor > 0     ? g->max_length_origin
+                                                : ORIGIN_DEFAULT);
         break;
     case 6:
         put_real(out, (double)g->length_penalty, g->length_penalty_origin);
@@ -302,8 +307,17 @@ bool settings_describe(const struct settings *settings, size_t index, struct dra
     case 14:
         put_number(out, g->forced_bos, g->forced_bos_origin);
         break;
-    default:
+    case 15:
         put_number(out, g->forced_eos, g->forced_eos_origin);
+        break;
+    case 16:
+        put_real(out, (double)g->word_penalty, settings->word_penalty_origin);
+        break;
+    default:
+        put_text(out, settings->loop_guard ? "yes" : "no",
+                 settings->loop_guard ? ORIGIN_DEFAULT : ORIGIN_OPTION);
+        if (settings->compat != COMPAT_HF)
+            snprintf(out->origin, sizeof out->origin, "compat");
         break;
     }
     return true;

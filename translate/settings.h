@@ -18,7 +18,7 @@ struct settings {
     uint32_t target_positions; /* most decoder positions the model has; CONFIG_NONE: no limit */
     bool loop_guard;           /* off where a peer's very behaviour is wanted */
     bool is_length_given;      /* by an option */
-    enum origin compat_origin, n_best_origin, ratio_origin;
+    enum origin compat_origin, n_best_origin, ratio_origin, word_penalty_origin;
 };
 
 /* ERROR_USAGE for values that make no sense ("--beam: must be from 1 to 64"). */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unicode/uchar.h>
+#include <unicode/uscript.h>
 
 /* A glossary of this size is a mistake, not a glossary. */
 #define MAX_FILE_BYTES ((size_t)64 << 20)
@@ -18,6 +19,7 @@ struct term {
 
 struct terms {
     char *text;         /* the file, cut up in place */
+    bool are_words;     /* no targets */
     struct term *items; /* by source, bytewise, so that a prefix stands before what it begins */
     size_t count, room;
 };
@@ -27,6 +29,47 @@ static int by_source(const void *a, const void *b)
     const struct term *x = a, *y = b;
     int order = strcmp(x->source, y->source);
     return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
+}
+
+static bool add_term(struct terms *terms, struct term term, struct error *err)
+{
+    if (terms->count == terms->room) {
+        size_t room = terms->room == 0 ? 64 : 2 * terms->room;
+        if (!memory_resize(&terms->items, terms->room, room, sizeof terms->items[0], err))
+            return false;
+        terms->room = room;
+    }
+    terms->items[terms->count++] = term;
+    return true;
+}
+
+static bool add_pair(struct terms *terms, char *line, size_t number, const char *path,
+                     struct error *err)
+{
+    char *tab = strchr(line, '\t');
+    if (tab == NULL)
+        return error_set(err, ERROR_USAGE, "%s:%zu: no TAB between source and target", path,
+                         number);
+    *tab = '\0';
+    char *more = strchr(tab + 1, '\t'); /* further columns are the user's own notes */
+    if (more != NULL)
+        *more = '\0';
+    if (line[0] == '\0' || tab[1] == '\0')
+        return error_set(err, ERROR_USAGE, "%s:%zu: the %s is empty", path, number,
+                         line[0] == '\0' ? "source" : "target");
+    struct term term = {line, tab + 1, (size_t)(tab - line), number};
+    return add_term(terms, term, err);
+}
+
+static bool add_word(struct terms *terms, char *line, size_t number, struct error *err)
+{
+    line += strspn(line, " \t");
+    char *end = line + strlen(line);
+    while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    *end = '\0';
+    struct term term = {line, end, (size_t)(end - line), number};
+    return term.n_source == 0 || add_term(terms, term, err);
 }
 
 static bool add_line(struct terms *terms, char *line, char *end, size_t number, const char *path,
@@ -39,28 +82,9 @@ static bool add_line(struct terms *terms, char *line, char *end, size_t number, 
         return true;
     if (strlen(line) != (size_t)(end - line) || !utf8_valid(line, (size_t)(end - line), NULL))
         return error_set(err, ERROR_USAGE, "%s:%zu: not UTF-8 text", path, number);
-    char *tab = strchr(line, '\t');
-    if (tab == NULL)
-        return error_set(err, ERROR_USAGE, "%s:%zu: no TAB between source and target", path,
-                         number);
-    *tab = '\0';
-    char *more = strchr(tab + 1, '\t'); /* further columns are the user's own notes */
-    if (more != NULL)
-        *more = '\0';
-    if (line[0] == '\0' || tab[1] == '\0')
-        return error_set(err, ERROR_USAGE, "%s:%zu: the %s is empty", path, number,
-                         line[0] == '\0' ? "source" : "target");
-    if (terms->count == terms->room) {
-        size_t room = terms->room == 0 ? 64 : 2 * terms->room;
-        if (!memory_resize(&terms->items, terms->room, room, sizeof terms->items[0], err))
-            return false;
-        terms->room = room;
-    }
-    terms->items[terms->count++] = (struct term){
-        .source = line, .target = tab + 1, .n_source = (size_t)(tab - line), .line = number};
-    return true;
+    return terms->are_words ? add_word(terms, line, number, err)
+                            : add_pair(terms, line, number, path, err);
 }
-
 static bool add_lines(struct terms *terms, size_t n_bytes, const char *path, struct error *err)
 {
     char *line = terms->text, *end = terms->text + n_bytes;
@@ -96,11 +120,12 @@ static bool check_unique(struct terms *terms, const char *path, struct error *er
     return true;
 }
 
-bool terms_open(struct terms **out, const char *path, struct error *err)
+static bool open_list(struct terms **out, const char *path, bool are_words, struct error *err)
 {
     struct terms *terms = memory_new(1, sizeof *terms, err);
     if (terms == NULL)
         return false;
+    terms->are_words = are_words;
     size_t n_bytes = 0;
     terms->text = file_load_stream(path, MAX_FILE_BYTES, &n_bytes, err);
     bool ok = terms->text != NULL && add_lines(terms, n_bytes, path, err);
@@ -112,6 +137,16 @@ bool terms_open(struct terms **out, const char *path, struct error *err)
     }
     *out = terms;
     return true;
+}
+
+bool terms_open(struct terms **terms, const char *path, struct error *err)
+{
+    return open_list(terms, path, false, err);
+}
+
+bool terms_open_words(struct terms **terms, const char *path, struct error *err)
+{
+    return open_list(terms, path, true, err);
 }
 
 void terms_close(struct terms *terms)
@@ -128,12 +163,23 @@ size_t terms_count(const struct terms *terms)
     return terms->count;
 }
 
+/* A script without spaces between its words: every character may begin one. */
+static bool is_spaceless(UChar32 c)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    UScriptCode script = uscript_getScript(c, &status);
+    return u_hasBinaryProperty(c, UCHAR_IDEOGRAPHIC) || script == USCRIPT_HIRAGANA ||
+           script == USCRIPT_KATAKANA ||
+           u_getIntPropertyValue(c, UCHAR_LINE_BREAK) == U_LB_COMPLEX_CONTEXT;
+}
+
 static bool is_word(const char *text, size_t n_bytes)
 {
     uint32_t code_point;
-    return utf8_next(text, n_bytes, &code_point) != 0 &&
-           (u_isalnum((UChar32)code_point) ||
-            u_charType((UChar32)code_point) == U_NON_SPACING_MARK);
+    if (utf8_next(text, n_bytes, &code_point) == 0)
+        return false;
+    UChar32 c = (UChar32)code_point;
+    return (u_isalnum(c) || u_charType(c) == U_NON_SPACING_MARK) && !is_spaceless(c);
 }
 
 /* The first character of the one that ends before `at`. */

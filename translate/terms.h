@@ -25,11 +25,16 @@ struct term_match {
 bool terms_open(struct terms **terms, const char *path, struct error *err);
 void terms_close(struct terms *terms);
 
+/* The same of a list of single words or phrases, one a line, without the white space around them;
+ * targets are "". */
+bool terms_open_words(struct terms **terms, const char *path, struct error *err);
+
 size_t terms_count(const struct terms *terms);
 
 /* The terms in `text` (well-formed UTF-8), left to right, the longest at each place, never
  * overlapping, letters as written in the list. Only whole words: a letter or digit at either end of
- * a term does not touch another one outside. *matches is the caller's to memory_free(). */
+ * a term does not touch another one outside, but for scripts that have no spaces between words
+ * (Chinese, Japanese, Thai, ...). *matches is the caller's to memory_free(). */
 bool terms_find(const struct terms *terms, const char *text, size_t n_bytes,
                 struct term_match **matches, size_t *n_matches, struct error *err);
 

@@ -79,7 +79,7 @@ static bool open_tokenizer(struct translator *translator, const char *path, stru
     return ok;
 }
 
-/* Encodes a word or phrase of the target language and adds it to what is forbidden. */
+/* Adds a row of pieces to what is forbidden. */
 static bool forbid(struct translator *translator, const char *text, size_t n_bytes,
                    struct error *err)
 {
@@ -103,7 +103,7 @@ static bool forbid(struct translator *translator, const char *text, size_t n_byt
     return ok;
 }
 
-/* One word or phrase a line; blank lines and lines that begin with '#' are skipped. */
+/* With `pieces`: one row of them a line; blank lines and lines that begin with '#' are skipped. */
 static bool open_forbidden(struct translator *translator, const char *path, struct error *err)
 {
     size_t n_bytes = 0;
@@ -133,7 +133,10 @@ static bool open_extras(struct translator *translator, const struct dragoman_opt
         return false;
     if (options->terms_path != NULL && !terms_open(&translator->terms, options->terms_path, err))
         return false;
-    if (options->forbid_path != NULL && !open_forbidden(translator, options->forbid_path, err))
+    if (options->forbid_path != NULL &&
+        !(translator->pieces
+              ? open_forbidden(translator, options->forbid_path, err)
+              : terms_open_words(&translator->forbidden_words, options->forbid_path, err)))
         return false;
     const struct config *config = translator->config;
     return options->shortlist_path == NULL ||
@@ -190,6 +193,7 @@ void translator_close(struct translator *translator)
     shortlist_close(translator->shortlist);
     protect_free(translator->protect);
     terms_close(translator->terms);
+    terms_close(translator->forbidden_words);
     tokenizer_close(translator->tokenizer);
     model_close(translator->model);
     memory_free(translator->forbidden);

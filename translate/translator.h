@@ -34,7 +34,8 @@ struct translator {
     struct shortlist *shortlist;                                     /* or NULL */
     struct reuse *reuse;                                             /* or NULL */
     char source[TOKENIZER_CODE_BYTES], target[TOKENIZER_CODE_BYTES]; /* as the model's files say */
-    struct phrase *forbidden;
+    struct terms *forbidden_words;                                   /* or NULL */
+    struct phrase *forbidden;                                        /* with `pieces` */
     uint32_t n_forbidden;
     uint32_t max_source; /* source tokens of a sentence; longer ones are cut */
     bool splits, pieces, strict, wants_tokens, wants_alignment;

@@ -1,4 +1,5 @@
 /* The way out: ids -> text, whether all is well with it, and a line's parts into its result. */
+#include "translate/forbid.h"
 #include "translate/translator.h"
 
 #include <math.h>
@@ -183,9 +184,12 @@ static bool seek_kept(const struct translator *translator, const struct directio
 
 /* Whether to try once more, and how. */
 static bool decide_again(const struct translator *translator, const struct direction *direction,
-                         struct part *part, const struct search_result *best, bool *again,
-                         struct error *err)
+                         struct part *part, struct search *search, bool *again, struct error *err)
 {
+    struct search_result result;
+    const struct search_result *best = &result;
+    if (!search_result(search, 0, &result))
+        return error_set(err, ERROR_MEMORY, "out of memory");
     bool loops = false;
     if (part->line->target != NULL)
         return true;
@@ -198,14 +202,21 @@ static bool decide_again(const struct translator *translator, const struct direc
         *again = true;
     } else if (loops) {
         part->flags |= DRAGOMAN_FLAG_LOOP;
+    } else {
+        part->flags &= ~(unsigned)DRAGOMAN_FLAG_LOOP;
     }
+    if (!*again && !forbid_check(translator, part, search, again, err))
+        return false;
+    /* Other results were asked for: the best one's tokens are no longer there. */
+    if (!*again && !search_result(search, 0, &result))
+        return error_set(err, ERROR_MEMORY, "out of memory");
     return *again || seek_kept(translator, direction, part, best, again, err);
 }
 
 bool translator_finish(const struct translator *translator, const struct direction *direction,
                        struct part *part, struct search *search, bool *again, struct error *err)
 {
-    struct search_result best, result;
+    struct search_result result;
     uint32_t n_best = translator->settings.n_best;
     *again = false;
     part->n_outcomes = 0;
@@ -219,13 +230,11 @@ bool translator_finish(const struct translator *translator, const struct directi
     }
     if (part->n_outcomes == 0)
         return error_set(err, ERROR_INPUT, "no translation satisfies the constraints");
-    if (!search_result(search, 0, &best))
-        return error_set(err, ERROR_MEMORY, "out of memory");
-    if (part->line->target == NULL && best.n_tokens >= part->max_length)
+    if (part->line->target == NULL && part->outcomes[0].n_tokens >= part->max_length)
         part->flags |= DRAGOMAN_FLAG_LIMIT;
     else
         part->flags &= ~(unsigned)DRAGOMAN_FLAG_LIMIT;
-    if (!decide_again(translator, direction, part, &best, again, err))
+    if (!decide_again(translator, direction, part, search, again, err))
         return false;
     return *again || translator->reuse == NULL || part->is_to_be_cut || part->is_between ||
            reuse_keep(translator->reuse, direction, part, err);
@@ -343,9 +352,12 @@ static void join_scores(const struct translator *translator, const struct line *
         if (outcome->n_tokens > 0)
             out->score = outcome->score;
     }
+    const struct generation *generation = &translator->settings.generation;
     if (n_searched > 1)
-        out->score =
-            out->sum / pow(out->length, (double)translator->settings.generation.length_penalty);
+        out->score = (out->sum - (double)generation->word_penalty * out->length) /
+                     pow(out->length, (double)generation->length_penalty);
+    if (translator->settings.compat == COMPAT_FAIRSEQ)
+        out->score /= log(2); /* as fairseq prints them */
 }
 
 static bool join_warnings(struct line *line, struct error *err)
@@ -360,7 +372,9 @@ static bool join_warnings(struct line *line, struct error *err)
            (!(flags & DRAGOMAN_FLAG_LIMIT) || (flags & DRAGOMAN_FLAG_LOOP) ||
             line_warn(line, err, "the translation was ended by the length limit")) &&
            (!(flags & DRAGOMAN_FLAG_LOST) ||
-            line_warn(line, err, "a protected part or a term is missing from the translation"));
+            line_warn(line, err, "a protected part or a term is missing from the translation")) &&
+           (!(flags & DRAGOMAN_FLAG_FORBIDDEN) ||
+            line_warn(line, err, "a forbidden word is in the translation: no other was found"));
 }
 
 bool translator_join(const struct translator *translator, const struct direction *direction,

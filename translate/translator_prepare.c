@@ -446,6 +446,8 @@ void translator_request(const struct translator *translator, const struct part *
         .score_forced = line->target != NULL,
         .required = part->required,
         .n_required = part->n_required,
+        .avoided = part->avoided,
+        .n_avoided = part->n_avoided,
         /* Required tokens may be outside. */
         .shortlist = part->n_required == 0 ? part->shortlist : NULL,
         .n_shortlist = part->n_shortlist,

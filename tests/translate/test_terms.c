@@ -86,12 +86,33 @@ START_TEST(matching)
 }
 END_TEST
 
+/* A list of single words; and scripts that have no spaces between words. */
+START_TEST(words)
+{
+    static const char list[] = "# words\n\n \tfire door \r\nfire\nfire\n \n\xe7\x8b\xac\n";
+    struct error err = {0};
+    struct terms *terms;
+    write_list(list, strlen(list));
+    ck_assert_msg(terms_open_words(&terms, path, &err), "%s", err.text);
+    ck_assert_uint_eq(terms_count(terms), 3);
+    expect_matches(terms, "a fire door, fires", "fire door@2=");
+    expect_matches(terms, "\xe5\xa4\xa7\xe7\x8b\xac\xe5\x8f\xab", "\xe7\x8b\xac@3=");
+    terms_close(terms);
+    unlink(path);
+    write_list("a\n\xff\n", 4);
+    ck_assert(!terms_open_words(&terms, path, &err));
+    ck_assert_ptr_nonnull(strstr(err.text, ":2: not UTF-8"));
+    unlink(path);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("terms");
     TCase *cases = tcase_create("terms");
     tcase_add_test(cases, faults);
     tcase_add_test(cases, matching);
+    tcase_add_test(cases, words);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,142 @@
+/* --print-config: a line for each option, with the value in force and where it came from, then what
+ * only the model decides. */
+#include "cli/engine.h"
+
+#include "cli/commands.h"
+#include "cli/paths.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Options whose value the library knows better: the model may have decided it. */
+static const struct {
+    const char *option, *setting;
+} known_to_library[] = {
+    {"beam", "num_beams"},
+    {"n-best", "n_best"},
+    {"max-length", "max_length"},
+    {"min-length", "min_length"},
+    {"max-length-ratio", "max_length_ratio"},
+    {"length-penalty", "length_penalty"},
+    {"word-penalty", "word_penalty"},
+    {"stop", "early_stopping"},
+    {"compat", "compat"},
+    {"no-repeat-ngram", "no_repeat_ngram_size"},
+    {"repetition-penalty", "repetition_penalty"},
+    {"loop-guard", "loop_guard"},
+};
+
+#define N_KNOWN (sizeof known_to_library / sizeof known_to_library[0])
+
+static bool find_setting(struct dragoman *dragoman, const char *name,
+                         struct dragoman_setting *setting)
+{
+    for (size_t i = 0; dragoman_get_setting(dragoman, i, setting); i++)
+        if (strcmp(setting->name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool append_origin(const struct option *row, enum option_origin origin, struct buffer *out,
+                          struct error *err)
+{
+    char name[64];
+    switch (origin) {
+    case OPTION_FROM_COMMAND_LINE:
+        return buffer_printf(out, err, "--%s", row->name);
+    case OPTION_FROM_ENVIRONMENT:
+        option_environment_name(row, name);
+        return buffer_append_text(out, name, err);
+    case OPTION_FROM_FILE:
+        return options_file_path(out, err);
+    case OPTION_CHOSEN:
+        return buffer_append_text(out, "--from, --to", err);
+    case OPTION_FROM_MODEL:
+        return buffer_append_text(out, "model", err);
+    case OPTION_DEFAULT:
+        break;
+    }
+    return buffer_append_text(out, "default", err);
+}
+
+/* What the table has no value for. */
+static bool append_unset(struct dragoman *dragoman, const struct option *row, struct buffer *out,
+                         struct error *err)
+{
+    if (strcmp(row->name, "model") == 0)
+        return default_model_path(out, err);
+    if (strcmp(row->name, "threads") == 0) {
+        struct dragoman_statistics statistics;
+        dragoman_get_statistics(dragoman, &statistics);
+        return buffer_printf(out, err, "%u", statistics.threads);
+    }
+    return buffer_append_text(out, row->when_unset != NULL ? row->when_unset : "none", err);
+}
+
+/* "name = value  # origin" */
+static bool append_option(struct dragoman *dragoman, const struct options *options,
+                          const struct option *row, enum option_origin origin, struct buffer *out,
+                          struct error *err)
+{
+    struct dragoman_setting setting = {.origin = ""};
+    bool is_known = false;
+    for (size_t i = 0; i < N_KNOWN && !is_known; i++)
+        is_known = strcmp(row->name, known_to_library[i].option) == 0 &&
+                   find_setting(dragoman, known_to_library[i].setting, &setting);
+    if (!buffer_printf(out, err, "%s = ", row->name))
+        return false;
+    if (!is_known)
+        return (origin == OPTION_DEFAULT && row->initial == NULL
+                    ? append_unset(dragoman, row, out, err)
+                    : option_format(options, row, out, err)) &&
+               buffer_append_text(out, "  # ", err) && append_origin(row, origin, out, err) &&
+               buffer_append_byte(out, '\n', err);
+    bool is_given = origin >= OPTION_FROM_FILE;
+    bool is_option = strcmp(setting.origin, "option") == 0 ||
+                     (is_given && strcmp(setting.origin, "default") == 0);
+    if (!buffer_printf(out, err, "%s  # ", setting.value))
+        return false;
+    /* An option that is not given has been set by another: --n-best widens the beam. */
+    bool ok = !is_option ? buffer_append_text(out, setting.origin, err)
+              : is_given ? append_origin(row, origin, out, err)
+                         : buffer_append_text(out, "--n-best", err);
+    return ok && buffer_append_byte(out, '\n', err);
+}
+
+static bool append_rest(struct dragoman *dragoman, struct buffer *out, struct error *err)
+{
+    struct dragoman_setting setting;
+    for (size_t i = 0; dragoman_get_setting(dragoman, i, &setting); i++) {
+        bool is_known = false;
+        for (size_t j = 0; j < N_KNOWN && !is_known; j++)
+            is_known = strcmp(setting.name, known_to_library[j].setting) == 0;
+        if (!is_known && !buffer_printf(out, err, "%s = %s  # %s\n", setting.name, setting.value,
+                                        setting.origin))
+            return false;
+    }
+    return true;
+}
+
+static bool is_shown(const struct option *row, const struct options *options)
+{
+    static const char *const not_these[] = {"print-config", "help", "version"};
+    for (size_t i = 0; i < sizeof not_these / sizeof not_these[0]; i++)
+        if (strcmp(row->name, not_these[i]) == 0)
+            return false;
+    return (row->commands & options->command) != 0;
+}
+
+bool engine_print_config(struct dragoman *dragoman, const struct options *options,
+                         struct error *err)
+{
+    struct buffer out = {0};
+    size_t count;
+    const struct option *table = options_table(&count);
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++)
+        if (is_shown(&table[i], options))
+            ok = append_option(dragoman, options, &table[i], options->origins[i], &out, err);
+    ok = ok && append_rest(dragoman, &out, err) && print_text(out.bytes, out.n_bytes, err);
+    buffer_free(&out);
+    return ok;
+}
