@@ -139,6 +139,21 @@ test-sanitized:
 	$(MAKE) SANITIZE=address,undefined OPTIMIZE='-O1 -g' BUILD=$(BUILD)-sanitized all tests
 	BUILD=$(BUILD)-sanitized tests/run.sh
 
+# What has threads once more with every access checked for races. One report fails the test.
+TSAN_TESTS ?= base/test_team cli/test_queue translate/test_dragoman cli/same_runs \
+    cli/many_lines cli/serve
+test-tsan:
+	$(MAKE) SANITIZE=thread OPTIMIZE='-O1 -g' BUILD=$(BUILD)-tsan all \
+	    $(patsubst %,$(BUILD)-tsan/tests/%,$(filter-out cli/%,$(TSAN_TESTS)) cli/test_queue)
+	BUILD=$(BUILD)-tsan JOBS=1 TEST_SECONDS=1200 TSAN_OPTIONS=report_thread_leaks=0 \
+	    tests/run.sh $(TSAN_TESTS)
+
+# Memory as valgrind sees it, which has no instrumentation of ours in between: it knows no AVX-512.
+VALGRIND_TESTS ?= tokenizer/test_tokenizer tokenizer/test_spm_gate model/test_config \
+    model/test_tensors_torch model/test_tensors_npz base/test_json cli/test_queue fuzz/test_fuzz_seeds
+test-valgrind: all tests
+	BUILD=$(BUILD) tests/valgrind.sh $(VALGRIND_TESTS)
+
 # The long forms of tests that are short in `make test` (tests/long), and what each did.
 check-long: all tests
 	LONG=1 BUILD=$(BUILD) tests/run.sh
@@ -199,7 +214,7 @@ smoke: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all bench lib deb smoke tests test test-sanitized check-long fuzz fuzzers install clean
+.PHONY: all bench lib deb smoke tests test test-sanitized test-tsan test-valgrind check-long fuzz fuzzers install clean
 .SECONDARY:
 
 -include $(LIB_O:.o=.d) $(CLI_O:.o=.d) $(TEST_C:%.c=$(BUILD)/%.d) $(SUPPORT_O:.o=.d) $(SOFT_O:.o=.d) \
