@@ -38,9 +38,8 @@
 #define NATIVE_ARCH 0 /* no list of system calls for it: no seccomp */
 #endif
 
-/* Landlock's interface, which not every <linux/landlock.h> has in full. The numbers of its calls
- * are the same on every architecture. */
-enum { LANDLOCK_CREATE_RULESET = 444, LANDLOCK_ADD_RULE = 445, LANDLOCK_RESTRICT_SELF = 446 };
+/* Landlock's interface, which not every <linux/landlock.h> has in full; its calls are in
+ * sandbox_calls.h. */
 enum { LANDLOCK_VERSION_FLAG = 1, LANDLOCK_PATH_BENEATH = 1 };
 
 enum {
@@ -62,6 +61,7 @@ enum {
     (ACCESS_READABLE | ACCESS_WRITE_FILE | ACCESS_REMOVE_DIR | ACCESS_REMOVE_FILE |                \
      ACCESS_MAKE_DIR | ACCESS_MAKE_REG | ACCESS_MAKE_SOCK | ACCESS_MAKE_SYM | ACCESS_REFER |       \
      ACCESS_TRUNCATE)
+#define ACCESS_SOCKETS (ACCESS_MAKE_SOCK | ACCESS_REMOVE_FILE)
 #define ACCESS_OF_A_FILE (ACCESS_READ_FILE | ACCESS_WRITE_FILE | ACCESS_TRUNCATE)
 
 struct ruleset {
@@ -89,10 +89,14 @@ static bool seccomp_available(void)
            syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
+static bool names_any(const char *const *paths)
+{
+    return paths != NULL && paths[0] != NULL;
+}
+
 static bool names_paths(const struct sandbox_needs *needs)
 {
-    return (needs->readable != NULL && needs->readable[0] != NULL) ||
-           (needs->writable != NULL && needs->writable[0] != NULL);
+    return names_any(needs->readable) || names_any(needs->writable) || names_any(needs->sockets);
 }
 
 static const char *state_name(bool landlock, bool seccomp)
@@ -108,7 +112,7 @@ const char *sandbox_available(void)
 }
 
 /* Every kind of access that this ABI can forbid. */
-static size_t fill_ruleset(struct ruleset *rules, int abi)
+static size_t fill_ruleset(struct ruleset *rules, int abi, bool listens)
 {
     *rules = (struct ruleset){.files = (1 << 13) - 1};
     if (abi >= 2)
@@ -118,7 +122,7 @@ static size_t fill_ruleset(struct ruleset *rules, int abi)
     if (abi >= 5)
         rules->files |= 1 << 15; /* ioctl on devices */
     if (abi >= 4)
-        rules->network = 3; /* TCP bind, connect */
+        rules->network = listens ? 2 : 3; /* TCP bind (1), connect (2) */
     if (abi >= 6)
         rules->scoped = 3; /* abstract sockets and signals of others */
     return abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
@@ -141,7 +145,7 @@ static bool add_paths(int ruleset, const char *const *paths, uint64_t allowed, s
         long fault = syscall(LANDLOCK_ADD_RULE, ruleset, LANDLOCK_PATH_BENEATH, &rule, 0);
         int number = errno;
         close(descriptor);
-        if (fault != 0)
+        if (fault != 0 && number != EBADFD) /* a pipe: out of Landlock's reach */
             return error_set_errno(err, ERROR_SYSTEM, number, "%s: sandbox rule", *paths);
     }
     return true;
@@ -155,12 +159,13 @@ static bool enter_landlock(const struct sandbox_needs *needs, bool *entered, str
     *entered = false;
     if (abi == 0)
         return true;
-    size_t n_bytes = fill_ruleset(&rules, abi);
+    size_t n_bytes = fill_ruleset(&rules, abi, needs->listens);
     int ruleset = (int)syscall(LANDLOCK_CREATE_RULESET, &rules, n_bytes, 0);
     if (ruleset < 0)
         return true;
     bool ok = add_paths(ruleset, needs->readable, rules.files & ACCESS_READABLE, err) &&
-              add_paths(ruleset, needs->writable, rules.files & ACCESS_WRITABLE, err);
+              add_paths(ruleset, needs->writable, rules.files & ACCESS_WRITABLE, err) &&
+              add_paths(ruleset, needs->sockets, rules.files & ACCESS_SOCKETS, err);
     if (ok)
         *entered = syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0) == 0;
     close(ruleset);
@@ -234,8 +239,9 @@ static void split_bits(struct filter *filter, unsigned call, unsigned argument, 
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static void allow_by_argument(struct filter *filter, bool paths)
+static void allow_by_argument(struct filter *filter, const struct sandbox_needs *needs)
 {
+    bool paths = names_paths(needs);
     uint32_t self = (uint32_t)getpid();
     uint32_t zero = 0;
     split_bits(filter, SYS_mmap, 2, PROT_EXEC, REFUSE(EACCES), SECCOMP_RET_ALLOW);
@@ -249,7 +255,8 @@ static void allow_by_argument(struct filter *filter, bool paths)
     allow_values(filter, SYS_prlimit64, 0, &zero, 1, REFUSE(EPERM));
     allow_values(filter, SYS_ioctl, 1, allowed_ioctls, COUNT(allowed_ioctls), REFUSE(ENOTTY));
     allow_values(filter, SYS_fcntl, 1, allowed_fcntls, COUNT(allowed_fcntls), REFUSE(EPERM));
-    allow_values(filter, SYS_prctl, 0, allowed_prctls, COUNT(allowed_prctls), REFUSE(EPERM));
+    allow_values(filter, SYS_prctl, 0, allowed_prctls,
+                 COUNT(allowed_prctls) - (needs->narrows ? 0 : NARROWING_PRCTLS), REFUSE(EPERM));
 #ifdef __x86_64__
     allow_values(filter, SYS_arch_prctl, 0, allowed_arch_prctls, COUNT(allowed_arch_prctls),
                  REFUSE(EPERM));
@@ -269,11 +276,15 @@ static void fill_filter(struct filter *filter, const struct sandbox_needs *needs
     give(filter, SECCOMP_RET_KILL_PROCESS);
 #endif
     give_each(filter, allowed_calls, COUNT(allowed_calls), SECCOMP_RET_ALLOW);
+    if (needs->listens)
+        give_each(filter, listening_calls, COUNT(listening_calls), SECCOMP_RET_ALLOW);
+    if (needs->narrows)
+        give_each(filter, narrowing_calls, COUNT(narrowing_calls), SECCOMP_RET_ALLOW);
     if (needs->connections)
         give_each(filter, connection_calls, COUNT(connection_calls), SECCOMP_RET_ALLOW);
     if (paths)
         give_each(filter, path_calls, COUNT(path_calls), SECCOMP_RET_ALLOW);
-    allow_by_argument(filter, paths);
+    allow_by_argument(filter, needs);
     give_each(filter, path_calls, paths ? 0 : COUNT(path_calls), REFUSE(EACCES));
     give_each(filter, refused_calls, COUNT(refused_calls), REFUSE(EACCES));
     give_each(filter, deadly_calls, COUNT(deadly_calls), SECCOMP_RET_KILL_PROCESS);
@@ -306,7 +317,8 @@ bool sandbox_enter(enum sandbox_mode mode, const struct sandbox_needs *needs, co
         return true;
     if (!SANITIZED && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) {
         struct rlimit no_core = {0, 0};
-        (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        if (!needs->narrows) /* hides /dev/fd, which may be what a path leads to */
+            (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         (void)setrlimit(RLIMIT_CORE, &no_core);
         if (!enter_landlock(needs, &landlock, err))
             return false;

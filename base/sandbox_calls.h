@@ -9,6 +9,9 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+/* The numbers of Landlock's calls, the same on every architecture. */
+enum { LANDLOCK_CREATE_RULESET = 444, LANDLOCK_ADD_RULE = 445, LANDLOCK_RESTRICT_SELF = 446 };
+
 /* Descriptors that are open, memory, threads, clocks, our own signals. */
 static const uint16_t allowed_calls[] = {
     SYS_futex,
@@ -107,6 +110,19 @@ static const uint16_t connection_calls[] = {
     SYS_shutdown, SYS_getsockname, SYS_getpeername, SYS_getsockopt, SYS_setsockopt, SYS_sendfile,
 };
 
+/* Sockets that others connect to. */
+static const uint16_t listening_calls[] = {
+    SYS_socket, SYS_bind, SYS_listen, SYS_setsockopt, SYS_getsockname, SYS_getsockopt, SYS_umask,
+};
+
+/* What takes still more away. */
+static const uint16_t narrowing_calls[] = {
+    SYS_seccomp,
+    LANDLOCK_CREATE_RULESET,
+    LANDLOCK_ADD_RULE,
+    LANDLOCK_RESTRICT_SELF,
+};
+
 /* Calls with a path that Landlock watches over (or that only look), allowed when paths are named.
  * Without paths they are refused. */
 static const uint16_t path_calls[] = {
@@ -196,8 +212,11 @@ static const uint32_t allowed_fcntls[] = {
     F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_DUPFD, F_DUPFD_CLOEXEC,
 };
 
-/* Names of threads and of memory areas. */
-static const uint32_t allowed_prctls[] = {PR_SET_NAME, PR_GET_NAME, 0x53564d41 /* PR_SET_VMA */};
+/* Names of threads and of memory areas; last those that take more away. */
+enum { NARROWING_PRCTLS = 2 };
+static const uint32_t allowed_prctls[] = {
+    PR_SET_NAME, PR_GET_NAME, 0x53564d41 /* PR_SET_VMA */, PR_SET_NO_NEW_PRIVS, PR_SET_DUMPABLE,
+};
 
 #ifdef __x86_64__
 /* ARCH_GET_XCOMP_SUPP, ARCH_GET_XCOMP_PERM, ARCH_REQ_XCOMP_PERM: the tile registers. */

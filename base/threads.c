@@ -26,7 +26,7 @@ bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, struc
 static unsigned quota_cpus(void)
 {
     long quota = 0, period = 0;
-    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
+    FILE *file = fopen(THREADS_QUOTA_PATH, "re");
     if (file == NULL)
         return 1u << 16;
     int found = fscanf(file, "%ld %ld", &quota, &period);

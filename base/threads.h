@@ -15,6 +15,9 @@
  * pthread_join. */
 bool thread_start(pthread_t *thread, void *(*run)(void *), void *argument, struct error *err);
 
+/* The file in which the kernel says how much of the CPUs a container may use. */
+#define THREADS_QUOTA_PATH "/sys/fs/cgroup/cpu.max"
+
 /* How many CPUs this process may use (sched_getaffinity and the cgroup quota), at least 1. */
 unsigned thread_cpus(void);
 

@@ -1,16 +1,18 @@
 /* dragoman bench: throughput, latency, start and memory of a model on this machine. */
 #include "cli/commands.h"
+#include "cli/confine.h"
 #include "cli/engine.h"
 #include "cli/lines.h"
 #include "cli/message.h"
-#include "cli/paths.h"
 
 #include "base/threads.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MAX_LINE ((size_t)1 << 20)
 #define SAMPLE_COPIES 10 /* of the sample that comes with the program: it is small */
@@ -21,6 +23,13 @@ struct text {
     struct dragoman_line *lines; /* [count], texts point into bytes */
     size_t count;
     uint64_t n_words;
+};
+
+/* What is measured. */
+struct subject {
+    struct model_paths models;
+    struct text text;
+    int clear_refs, status; /* descriptors, or -1 */
 };
 
 struct figures {
@@ -109,27 +118,34 @@ static bool read_sample(struct text *text, struct error *err)
 /* ---- measuring --------------------------------------------------------------------------------
  */
 
-/* The kernel's note of the most memory this process had, and how to make it forget. */
-static void forget_peak(void)
+/* The kernel's note of the most memory this process had, and how to make it forget; opened before
+ * the sandbox is entered. */
+static void open_peak(struct subject *subject)
 {
-    FILE *file = fopen("/proc/self/clear_refs", "w");
-    if (file == NULL)
-        return;
-    fputs("5", file);
-    fclose(file);
+    subject->clear_refs = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+    subject->status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 }
 
-static double read_peak(void)
+static void close_peak(const struct subject *subject)
 {
-    char line[256];
-    double kib = 0;
-    FILE *file = fopen("/proc/self/status", "r");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (strncmp(line, "VmHWM:", 6) == 0)
-            kib = strtod(line + 6, NULL);
-    if (file != NULL)
-        fclose(file);
-    return kib / 1024;
+    if (subject->clear_refs >= 0)
+        close(subject->clear_refs);
+    if (subject->status >= 0)
+        close(subject->status);
+}
+
+static void forget_peak(const struct subject *subject)
+{
+    (void)!write(subject->clear_refs, "5", 1);
+}
+
+static double read_peak(const struct subject *subject)
+{
+    char text[4096];
+    ssize_t n_bytes = pread(subject->status, text, sizeof text - 1, 0);
+    text[n_bytes > 0 ? n_bytes : 0] = '\0';
+    const char *line = strstr(text, "VmHWM:");
+    return line != NULL ? strtod(line + 6, NULL) / 1024 : 0;
 }
 
 static void *put_all(void *context)
@@ -226,17 +242,18 @@ static void keep_best(struct figures *best, const struct figures *run)
 }
 
 /* Opens the model anew and takes all figures once. */
-static bool measure_once(const struct options *options, struct text *text, struct figures *f,
+static bool measure_once(const struct options *options, struct subject *subject, struct figures *f,
                          struct error *err)
 {
+    struct text *text = &subject->text;
     double times[LATENCY_LINES];
     size_t count = text->count < LATENCY_LINES ? text->count : LATENCY_LINES;
     struct dragoman *dragoman = NULL;
     struct dragoman_statistics before, after;
     double seconds = 1;
-    forget_peak();
+    forget_peak(subject);
     double start = now();
-    if (!engine_open(&dragoman, options, false, err))
+    if (!engine_open(&dragoman, options, &subject->models, false, err))
         return false;
     f->open = (now() - start) * 1e3;
     bool ok = run_alone(dragoman, text, count, times, err);
@@ -252,20 +269,20 @@ static bool measure_once(const struct options *options, struct text *text, struc
     f->words = (double)text->n_words / seconds;
     f->lines = (double)text->count / seconds;
     f->model_bytes = after.model_bytes;
-    f->peak = read_peak();
+    f->peak = read_peak(subject);
     dragoman_close(dragoman);
     return ok;
 }
 
 static bool measure(const struct options *options, unsigned threads, unsigned beam,
-                    struct text *text, struct figures *best, struct error *err)
+                    struct subject *subject, struct figures *best, struct error *err)
 {
     struct options with = *options;
     with.threads = threads;
     with.beam = beam;
     for (uint64_t i = 0; i < options->runs; i++) {
         struct figures f = {.threads = threads, .beam = beam};
-        if (!measure_once(&with, text, &f, err))
+        if (!measure_once(&with, subject, &f, err))
             return false;
         if (i == 0)
             *best = f;
@@ -306,7 +323,7 @@ static bool append_row(const struct figures *f, bool is_first, struct buffer *ou
                          f->lines, f->p50, f->p99, f->open, f->first, f->peak);
 }
 
-static bool bench(const struct options *options, struct text *text, struct buffer *out,
+static bool bench(const struct options *options, struct subject *subject, struct buffer *out,
                   struct error *err)
 {
     unsigned threads[] = {1, thread_cpus()}, beams[] = {1, 4};
@@ -323,7 +340,7 @@ static bool bench(const struct options *options, struct text *text, struct buffe
         for (unsigned b = 0; b < n_beams; b++) {
             struct figures f = {0};
             bool is_first = t == 0 && b == 0;
-            if (!measure(options, threads[t], beams[b], text, &f, err) ||
+            if (!measure(options, threads[t], beams[b], subject, &f, err) ||
                 !(options->json ? append_json(&f, is_first, out, err)
                                 : append_row(&f, is_first, out, err)))
                 return false;
@@ -335,15 +352,23 @@ static bool bench(const struct options *options, struct text *text, struct buffe
 int cmd_bench(struct options *options)
 {
     struct error err = {0};
-    struct text text = {0};
+    struct subject subject = {.clear_refs = -1, .status = -1};
+    struct text *text = &subject.text;
     struct buffer out = {0};
     bool ok = options->n_operands <= 1 || error_set(&err, ERROR_USAGE, "bench: one text at a time");
-    ok = ok && (options->n_operands == 1 ? read_file(&text, options->operands[0], &err)
-                                         : read_sample(&text, &err));
-    ok = ok && find_lines(&text, &err) && bench(options, &text, &out, &err);
+    ok = ok && can_confine(options, &err);
+    ok = ok && (options->n_operands == 1 ? read_file(text, options->operands[0], &err)
+                                         : read_sample(text, &err));
+    ok = ok && find_lines(text, &err) &&
+         model_paths_find(&subject.models, options->model.items, options->model.count, &err);
+    open_peak(&subject);
+    ok = ok && confine_reading(options, &subject.models, NULL, &err) &&
+         bench(options, &subject, &out, &err);
     ok = ok && print_text(out.bytes, out.n_bytes, &err);
+    close_peak(&subject);
+    model_paths_free(&subject.models);
     buffer_free(&out);
-    buffer_free(&text.bytes);
-    memory_free(text.lines);
+    buffer_free(&text->bytes);
+    memory_free(text->lines);
     return ok ? EXIT_DONE : (int)message_fail(&err, false);
 }

@@ -1,12 +1,15 @@
 /* dragoman convert: a model in another form. */
 #include "cli/commands.h"
+#include "cli/confine.h"
 #include "cli/lines.h"
 #include "cli/message.h"
-#include "cli/paths.h"
+#include "cli/undo.h"
 #include "cli/vocabulary.h"
 #include "model/convert.h"
+#include "model/convert_files.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #define MAX_LINE ((size_t)16 << 20)
 
@@ -104,18 +107,38 @@ static bool convert(const struct options *options, const char *from, struct buff
     return ok;
 }
 
+/* Makes the directory, for inside the sandbox there is no making it. */
+static bool make_directory(const char *to, struct undo *undo, struct error *err)
+{
+    struct stat status;
+    bool is_new = lstat(to, &status) != 0;
+    if (!convert_directory(to, err))
+        return false;
+    if (is_new)
+        undo_add(undo, to);
+    undo_start(undo);
+    return true;
+}
+
 int cmd_convert(struct options *options)
 {
     struct error err = {0};
-    struct buffer from = {0};
+    struct model_paths models = {0};
+    struct undo undo = {0};
     struct buffer faults = {0};
     bool ok = options->n_operands == 2 ||
               error_set(&err, ERROR_USAGE, "convert: needs a model and a new directory");
     ok = ok && ((options->int8 + options->f16 + options->f32) <= 1 ||
                 error_set(&err, ERROR_USAGE, "convert: --int8, --f16, --f32: only one of them"));
-    ok = ok && model_path(options->operands[0], &from, &err) &&
-         convert(options, from.bytes, &faults, &err);
-    buffer_free(&from);
+    ok = ok && can_confine(options, &err) &&
+         model_paths_find(&models, options->operands, 1, &err) &&
+         make_directory(options->operands[1], &undo, &err) &&
+         confine_reading(options, &models, options->operands[1], &err) &&
+         convert(options, models.items[0], &faults, &err);
+    if (ok)
+        undo_forget(&undo);
+    undo_now(&undo);
+    model_paths_free(&models);
     buffer_free(&faults);
     return ok ? EXIT_DONE : (int)message_fail(&err, false);
 }

@@ -1,5 +1,6 @@
 /* The hidden commands that print what is read off the tables. */
 #include "cli/commands.h"
+#include "cli/confine.h"
 #include "cli/help.h"
 #include "cli/message.h"
 #include "cli/store.h"
@@ -29,7 +30,7 @@ static bool write_commands(struct buffer *out, struct error *err)
 static bool write_models(struct buffer *out, struct error *err)
 {
     struct store_list list = {0};
-    bool ok = store_read(&list, err);
+    bool ok = confine_store(0, err) && store_read(&list, err);
     for (size_t i = 0; ok && i < list.count; i++)
         ok = buffer_printf(out, err, "%s\n", list.entries[i].name);
     store_list_free(&list);

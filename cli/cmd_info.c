@@ -1,8 +1,8 @@
 /* dragoman info: what a model is, or, with --check, whether it is sound. */
 #include "cli/commands.h"
+#include "cli/confine.h"
 #include "cli/json_line.h"
 #include "cli/message.h"
-#include "cli/paths.h"
 #include "cli/vocabulary.h"
 #include "model/model.h"
 #include "translate/vocabulary.h"
@@ -219,35 +219,35 @@ static bool list_languages(const char *path, enum tensor_format format, struct e
     return ok;
 }
 
+static int tell(const struct options *options, const char *path, struct error *err)
+{
+    if (options->languages)
+        return list_languages(path, vocabulary_format(options), err)
+                   ? EXIT_DONE
+                   : (int)message_fail(err, false);
+    if (options->check)
+        return check(path, options, err);
+    struct report r = {.json = options->json, .is_first = true, .err = err};
+    bool reported = report_model(&r, path, options);
+    bool ok = reported && (!r.json || buffer_append_text(&r.out, "}\n", err)) &&
+              print_text(r.out.bytes, r.out.n_bytes, err);
+    buffer_free(&r.out);
+    return ok ? EXIT_DONE : (int)message_fail(err, reported);
+}
+
 int cmd_info(struct options *options)
 {
     struct error err = {0};
-    struct buffer path = {0};
+    struct model_paths models = {0};
     if (options->n_operands > 1) {
         error_set(&err, ERROR_USAGE, "info: one model at a time");
         return (int)message_fail(&err, false);
     }
-    const char *name = options->n_operands == 1   ? options->operands[0]
-                       : options->model.count > 0 ? options->model.items[0]
-                                                  : NULL;
-    int status;
-    if (!model_path(name, &path, &err)) {
-        status = (int)message_fail(&err, false);
-    } else if (options->languages) {
-        status = list_languages(path.bytes, vocabulary_format(options), &err)
-                     ? EXIT_DONE
-                     : (int)message_fail(&err, false);
-    } else if (options->check) {
-        status = check(path.bytes, options, &err);
-    } else {
-        struct report r = {.json = options->json, .is_first = true, .err = &err};
-        bool ok = report_model(&r, path.bytes, options);
-        bool reported = ok;
-        ok = ok && (!r.json || buffer_append_text(&r.out, "}\n", &err)) &&
-             print_text(r.out.bytes, r.out.n_bytes, &err);
-        status = ok ? EXIT_DONE : (int)message_fail(&err, reported);
-        buffer_free(&r.out);
-    }
-    buffer_free(&path);
+    const char *const *names = options->n_operands == 1 ? options->operands : options->model.items;
+    size_t count = options->n_operands == 1 || options->model.count > 0 ? 1 : 0;
+    bool ok = can_confine(options, &err) && model_paths_find(&models, names, count, &err) &&
+              confine_reading(options, &models, NULL, &err);
+    int status = ok ? tell(options, models.items[0], &err) : (int)message_fail(&err, false);
+    model_paths_free(&models);
     return status;
 }

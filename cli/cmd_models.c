@@ -1,5 +1,6 @@
 /* dragoman models, dragoman remove NAME...: what is in the store. */
 #include "cli/commands.h"
+#include "cli/confine.h"
 #include "cli/json_line.h"
 #include "cli/message.h"
 #include "cli/store.h"
@@ -35,7 +36,8 @@ int cmd_models(struct options *options)
         error_set(&err, ERROR_USAGE, "models: takes no operand");
         return (int)message_fail(&err, false);
     }
-    if (!store_read(&list, &err))
+    if (!can_confine(options, &err) || !confine_store(options->sandbox, &err) ||
+        !store_read(&list, &err))
         return (int)message_fail(&err, false);
     struct buffer text = {0};
     bool ok = true;

@@ -7,7 +7,6 @@
 #include "cli/signals.h"
 
 #include <signal.h>
-#include <string.h>
 #include <unistd.h>
 
 /* For the thread that handles signals; the process dies of the signal afterwards. */
@@ -16,28 +15,20 @@ static void stop(void *context)
     serve_socket_stop(context);
 }
 
-static char *socket_directory(const char *path, struct error *err)
-{
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL)
-        return memory_text(".", 1, err);
-    return memory_text(path, slash > path ? (size_t)(slash - path) : 1, err);
-}
-
-static bool serve(const struct options *options, struct dragoman **dragoman,
-                  struct serve_socket **server, struct error *err)
+static bool serve(const struct options *options, struct model_paths *models,
+                  struct dragoman **dragoman, struct serve_socket **server, struct error *err)
 {
     if (options->n_operands > 0)
         return error_set(err, ERROR_USAGE, "%.200s: serve takes no files", options->operands[0]);
     if (options->socket == NULL)
         return error_set(err, ERROR_USAGE, "where to listen? (--socket PATH)");
     /* The model comes first, so that whoever finds the socket finds a server that is ready. */
-    if (!can_confine(options, err) || !engine_open(dragoman, options, true, err) ||
-        !serve_socket_open(server, options, err) || !signals_watch(stop, *server, err))
-        return false;
-    char *directory = socket_directory(options->socket, err);
-    bool ok = directory != NULL && confine(options, directory, err);
-    memory_free(directory);
+    bool ok = can_confine(options, err) &&
+              model_paths_find(models, options->model.items, options->model.count, err) &&
+              serve_socket_check(options, err) && confine_reading(options, models, NULL, err) &&
+              engine_open(dragoman, options, models, true, err) &&
+              serve_socket_open(server, options, err) && signals_watch(stop, *server, err) &&
+              confine(options, NULL, err);
     if (!ok)
         return false;
     serve_socket_run(*server, *dragoman);
@@ -49,11 +40,13 @@ int cmd_serve(struct options *options)
     struct error err = {0};
     struct dragoman *dragoman = NULL;
     struct serve_socket *server = NULL;
+    struct model_paths models = {0};
     signal(SIGPIPE, SIG_IGN);
-    if (serve(options, &dragoman, &server, &err))
+    if (serve(options, &models, &dragoman, &server, &err))
         for (;;)
             pause(); /* the signal's thread is ending the process */
     serve_socket_close(server);
     dragoman_close(dragoman);
+    model_paths_free(&models);
     return (int)message_fail(&err, false);
 }

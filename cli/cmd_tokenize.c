@@ -91,15 +91,20 @@ static bool convert_all(struct conversion *c, convert_line *convert, struct inpu
 }
 
 static bool open_all(struct conversion *c, const struct options *options, struct inputs *inputs,
-                     struct outputs *outputs, struct error *err)
+                     struct outputs *outputs, struct undo *undo, struct error *err)
 {
-    struct buffer path = {0};
-    const char *name = options->model.count > 0 ? options->model.items[0] : NULL;
-    bool ok = inputs_open(inputs, options, err) && outputs_check(outputs, options, inputs, err) &&
-              model_path(name, &path, err) &&
-              vocabulary_open(&c->tokenizer, path.bytes, vocabulary_format(options), err);
-    ok = ok && tokenizer_direct(c->tokenizer, options->from, options->to, &c->direction, err);
-    buffer_free(&path);
+    struct model_paths models = {0};
+    size_t count = options->model.count > 0 ? 1 : 0;
+    bool ok = can_confine(options, err) && inputs_open(inputs, options, err) &&
+              outputs_check(outputs, options, inputs, err) &&
+              model_paths_find(&models, options->model.items, count, err) &&
+              outputs_open(outputs, undo, err);
+    if (ok)
+        undo_start(undo);
+    ok = ok && confine_reading(options, &models, outputs_directory(outputs), err) &&
+         vocabulary_open(&c->tokenizer, models.items[0], vocabulary_format(options), err) &&
+         tokenizer_direct(c->tokenizer, options->from, options->to, &c->direction, err);
+    model_paths_free(&models);
     return ok;
 }
 
@@ -109,15 +114,19 @@ static int run(const struct options *options, convert_line *convert)
     struct conversion c = {.to_ids = options->ids};
     struct inputs inputs = {0};
     struct outputs outputs = {0};
+    struct undo undo = {0};
     bool started = false;
-    bool ok = can_confine(options, &err) && open_all(&c, options, &inputs, &outputs, &err) &&
-              outputs_begin(&outputs, &err) && confine(options, outputs_directory(&outputs), &err);
+    bool ok = open_all(&c, options, &inputs, &outputs, &undo, &err);
+    if (ok)
+        undo_forget(&undo);
+    ok = ok && outputs_begin(&outputs, &err) && confine(options, outputs_directory(&outputs), &err);
     if (ok) {
         started = true;
         ok = convert_all(&c, convert, &inputs, &outputs, &err);
         if (!outputs_end(&outputs, ok, ok ? &err : &end_err))
             ok = false;
     }
+    undo_now(&undo);
     token_ids_free(&c.ids);
     tokenizer_close(c.tokenizer);
     inputs_close(&inputs);

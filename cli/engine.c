@@ -1,7 +1,6 @@
 #include "cli/engine.h"
 
 #include "cli/message.h"
-#include "cli/paths.h"
 
 bool engine_fault(const struct dragoman_error *from, struct error *err)
 {
@@ -97,30 +96,18 @@ static void set_options(struct dragoman_options *to, const struct options *from)
     to->cache_path = from->cache;
 }
 
-bool engine_open(struct dragoman **dragoman, const struct options *options, bool scores,
-                 struct error *err)
+bool engine_open(struct dragoman **dragoman, const struct options *options,
+                 const struct model_paths *models, bool scores, struct error *err)
 {
     struct dragoman_options settings;
     struct dragoman_error fault = {0};
-    size_t count = options->model.count > 0 ? options->model.count : 1;
-    struct buffer *paths = memory_new(count, sizeof *paths, err);
-    const char **names = memory_new(count, sizeof *names, err);
-    bool ok = paths != NULL && names != NULL;
-    for (size_t i = 0; ok && i < count; i++) {
-        ok = model_path(options->model.count > 0 ? options->model.items[i] : NULL, &paths[i], err);
-        if (ok)
-            names[i] = paths[i].bytes;
-    }
     set_options(&settings, options);
     settings.scores = scores;
-    if (ok && !dragoman_open(dragoman, names, count, &settings, &fault))
-        ok = engine_fault(&fault, err);
+    if (!dragoman_open(dragoman, (const char *const *)models->items, models->count, &settings,
+                       &fault))
+        return engine_fault(&fault, err);
     const char *warning;
-    for (size_t i = 0; ok && (warning = dragoman_warning(*dragoman, i)) != NULL; i++)
+    for (size_t i = 0; (warning = dragoman_warning(*dragoman, i)) != NULL; i++)
         message_note("%s", warning);
-    for (size_t i = 0; paths != NULL && i < count; i++)
-        buffer_free(&paths[i]);
-    memory_free(paths);
-    memory_free(names);
-    return ok;
+    return true;
 }

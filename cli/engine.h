@@ -3,12 +3,13 @@
 #define DRAGOMAN_CLI_ENGINE_H
 
 #include "cli/options.h"
+#include "cli/paths.h"
 #include "translate/dragoman.h"
 
-/* Opens the model or models of -m (or the default one) with the settings of `options`, and tells
- * the warnings of opening. `scores`: they are wanted of greedy search too. */
-bool engine_open(struct dragoman **dragoman, const struct options *options, bool scores,
-                 struct error *err);
+/* Opens the model or models with the settings of `options`, and tells the warnings of opening.
+ * `scores`: they are wanted of greedy search too. */
+bool engine_open(struct dragoman **dragoman, const struct options *options,
+                 const struct model_paths *models, bool scores, struct error *err);
 
 /* Takes a fault of the library over; returns false. */
 bool engine_fault(const struct dragoman_error *from, struct error *err);

@@ -71,10 +71,15 @@ struct line_output_options {
     uint64_t keep_bytes;
 };
 
-/* Standard output if path is NULL. A file is created if need be; one that holds something is
- * refused (ERROR_USAGE) without `force`, and emptied with it. */
+/* Standard output if path is NULL. A file is created if need be (*is_new, may be NULL, tells); one
+ * that holds something is refused (ERROR_USAGE) without `force` or `is_resumed`, and left as it is
+ * until line_output_begin(). */
 bool line_output_open(struct line_output **output, const char *path,
-                      const struct line_output_options *options, struct error *err);
+                      const struct line_output_options *options, bool *is_new, struct error *err);
+
+/* Before the first record: empties a file that is replaced, cuts one that is gone on with. */
+bool line_output_begin(struct line_output *output, const struct line_output_options *options,
+                       struct error *err);
 
 /* The same refusal without touching anything, for before the model is opened; also refuses an
  * output that is one of the inputs (`inputs`: [n_inputs] paths, "-" is standard input). */

@@ -71,34 +71,56 @@ static void output_free(struct line_output *out)
     memory_free(out);
 }
 
+/* Tells a file that was there from one that is made. */
+static int open_or_create(const char *path, bool *is_new)
+{
+    const int flags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
+    *is_new = false;
+    int descriptor = open(path, flags);
+    if (descriptor >= 0 || errno != ENOENT)
+        return descriptor;
+    descriptor = open(path, flags | O_CREAT | O_EXCL, 0666);
+    *is_new = descriptor >= 0;
+    if (descriptor >= 0 || errno != EEXIST)
+        return descriptor;
+    return open(path, flags | O_CREAT, 0666); /* a link that leads to nothing yet */
+}
+
 static bool open_file(struct line_output *out, const char *path,
-                      const struct line_output_options *options, struct error *err)
+                      const struct line_output_options *options, bool *is_new, struct error *err)
 {
     do {
-        out->descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+        out->descriptor = open_or_create(path, is_new);
     } while (out->descriptor < 0 && errno == EINTR);
     struct stat status;
     if (out->descriptor < 0 || fstat(out->descriptor, &status) != 0)
         return error_set_errno(err, ERROR_OUTPUT, errno, "%s", path);
     out->is_regular = S_ISREG(status.st_mode);
-    if (!out->is_regular || status.st_size == 0)
+    return !out->is_regular || status.st_size == 0 || options->is_resumed || options->force ||
+           error_set(err, ERROR_USAGE,
+                     "%s: exists and is not empty (--force replaces it, --resume goes on)", path);
+}
+
+bool line_output_begin(struct line_output *output, const struct line_output_options *options,
+                       struct error *err)
+{
+    struct stat status;
+    if (!output->is_file || !output->is_regular ||
+        (fstat(output->descriptor, &status) == 0 && status.st_size == 0))
         return true;
-    if (options->is_resumed)
-        return (ftruncate(out->descriptor, (off_t)options->keep_bytes) == 0 &&
-                lseek(out->descriptor, 0, SEEK_END) >= 0) ||
-               error_set_errno(err, ERROR_OUTPUT, errno, "%s", path);
-    if (!options->force)
-        return error_set(err, ERROR_USAGE,
-                         "%s: exists and is not empty (--force replaces it, --resume goes on)",
-                         path);
-    return ftruncate(out->descriptor, 0) == 0 ||
-           error_set_errno(err, ERROR_OUTPUT, errno, "%s", path);
+    uint64_t keep_bytes = options->is_resumed ? options->keep_bytes : 0;
+    return (ftruncate(output->descriptor, (off_t)keep_bytes) == 0 &&
+            lseek(output->descriptor, 0, SEEK_END) >= 0) ||
+           error_set_errno(err, ERROR_OUTPUT, errno, "%s", output->name);
 }
 
 bool line_output_open(struct line_output **output, const char *path,
-                      const struct line_output_options *options, struct error *err)
+                      const struct line_output_options *options, bool *is_new, struct error *err)
 {
+    bool unasked;
     struct line_output *out = memory_new(1, sizeof *out, err);
+    is_new = is_new != NULL ? is_new : &unasked;
+    *is_new = false;
     if (out == NULL)
         return false;
     const char *name = path != NULL ? path : "standard output";
@@ -110,7 +132,7 @@ bool line_output_open(struct line_output **output, const char *path,
     struct stat status;
     if (path == NULL)
         out->is_regular = fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode);
-    if (out->name == NULL || (path != NULL && !open_file(out, path, options, err))) {
+    if (out->name == NULL || (path != NULL && !open_file(out, path, options, is_new, err))) {
         output_free(out);
         return false;
     }

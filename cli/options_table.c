@@ -112,9 +112,9 @@ static const struct option table[] = {
      .choices = sandbox_words,
      .initial = "auto",
      .field = AT(sandbox),
-     .commands = PIPES | TOKENIZES | COMMAND_SERVE,
+     .commands = OPENS | TOKENIZES | COMMAND_CONVERT | COMMAND_MODELS | COMMAND_SERVE,
      .group = GROUP_OTHER,
-     .help = "give up files, network and programs once everything is open: auto (as far as the "
+     .help = "give up files, network and programs before a model is read: auto (as far as the "
              "kernel can), require (refuse to run without), off",
      .is_setting = true},
     {.name = "from",

@@ -86,14 +86,14 @@ bool outputs_check(struct outputs *outputs, const struct options *options,
 }
 
 /* Opens the output of input number `file` and makes it the current one. */
-static bool open_output(struct outputs *outputs, size_t file, struct error *err)
+static bool open_output(struct outputs *outputs, size_t file, bool *is_new, struct error *err)
 {
     struct line_output *output = NULL;
     struct buffer path = {0};
     bool ok = outputs->directory != NULL
                   ? path_in_directory(outputs, file, &path, err) &&
-                        line_output_open(&output, path.bytes, &outputs->options, err)
-                  : line_output_open(&output, outputs->path, &outputs->options, err);
+                        line_output_open(&output, path.bytes, &outputs->options, is_new, err)
+                  : line_output_open(&output, outputs->path, &outputs->options, is_new, err);
     buffer_free(&path);
     if (!ok)
         return false;
@@ -117,18 +117,36 @@ static bool close_output(struct outputs *outputs, struct error *err)
     return line_output_close(output, err) && ok;
 }
 
+bool outputs_open(struct outputs *outputs, struct undo *undo, struct error *err)
+{
+    bool is_new = false;
+    if (outputs->directory != NULL) {
+        if (mkdir(outputs->directory, 0777) == 0)
+            undo_add(undo, outputs->directory);
+        else if (errno != EEXIST)
+            return error_set_errno(err, ERROR_OUTPUT, errno, "%s", outputs->directory);
+        return true; /* the files in it are made as the run goes on */
+    }
+    if (!open_output(outputs, 0, &is_new, err))
+        return false;
+    if (is_new)
+        undo_add(undo, outputs->path);
+    return true;
+}
+
 bool outputs_begin(struct outputs *outputs, struct error *err)
 {
-    if (outputs->directory != NULL && mkdir(outputs->directory, 0777) != 0 && errno != EEXIST)
-        return error_set_errno(err, ERROR_OUTPUT, errno, "%s", outputs->directory);
-    return open_output(outputs, 0, err);
+    if (outputs->current == NULL && !open_output(outputs, 0, NULL, err))
+        return false;
+    return line_output_begin(outputs->current, &outputs->options, err);
 }
 
 /* Moves on to input number `file`; those between had no lines. */
 static bool move_to(struct outputs *outputs, size_t file, struct error *err)
 {
     while (outputs->directory != NULL && outputs->file < file)
-        if (!close_output(outputs, err) || !open_output(outputs, outputs->file + 1, err))
+        if (!close_output(outputs, err) || !open_output(outputs, outputs->file + 1, NULL, err) ||
+            !line_output_begin(outputs->current, &outputs->options, err))
             return false;
     return true;
 }

@@ -1,15 +1,17 @@
 /* outputs.h - where results go: standard output, one file, or a file for each input in a directory.
  *
  *     struct outputs outputs;
- *     if (!outputs_check(&outputs, &options, &inputs, &err)) ...    before the model is opened
- *     if (!outputs_begin(&outputs, &err)) ...                       after: creates and empties
- * files outputs_add(&outputs, record->file, bytes, n_bytes, &err) ... outputs_flush(&outputs, &err)
- * ... if (!outputs_end(&outputs, true, &err)) ...
+ *     if (!outputs_check(&outputs, &options, &inputs, &err)) ...
+ *     if (!outputs_open(&outputs, &undo, &err)) ...     before the model is opened: creates files
+ *     if (!outputs_begin(&outputs, &err)) ...           after: empties them
+ *     outputs_add(&outputs, record->file, bytes, n_bytes, &err) ... outputs_flush(&outputs, &err)
+ *     if (!outputs_end(&outputs, true, &err)) ...
  */
 #ifndef DRAGOMAN_CLI_OUTPUTS_H
 #define DRAGOMAN_CLI_OUTPUTS_H
 
 #include "cli/inputs.h"
+#include "cli/undo.h"
 
 #include <pthread.h>
 
@@ -25,7 +27,7 @@ struct outputs {
 
 /* Decides what goes where and refuses (ERROR_USAGE) what would lose something: an output that is an
  * input, a file that is not empty without --force, two inputs with one output. Touches nothing.
- * A directory that is missing is made by outputs_begin() if its name ends in '/'. */
+ * A directory that is missing is made by outputs_open() if its name ends in '/'. */
 bool outputs_check(struct outputs *outputs, const struct options *options,
                    const struct inputs *inputs, struct error *err);
 
@@ -35,7 +37,11 @@ const char *outputs_directory(const struct outputs *outputs);
 /* True if the output is one file, of the kind that a later run can go on with. */
 bool outputs_can_resume(const struct outputs *outputs);
 
-/* Opens the first output. */
+/* Opens the first output, changing nothing of a file that is there; what it made is told to `undo`.
+ */
+bool outputs_open(struct outputs *outputs, struct undo *undo, struct error *err);
+
+/* The first line will come: what is to be replaced is emptied. */
 bool outputs_begin(struct outputs *outputs, struct error *err);
 
 /* Adds whole records of input number `file`; inputs come in order. */

@@ -55,3 +55,33 @@ bool model_path(const char *name, struct buffer *path, struct error *err)
 {
     return name == NULL ? default_model_path(path, err) : store_find(name, path, err);
 }
+
+bool model_paths_find(struct model_paths *paths, const char *const *names, size_t count,
+                      struct error *err)
+{
+    static const char *const usual[] = {NULL};
+    struct buffer path = {0};
+    if (count == 0) {
+        names = usual;
+        count = 1;
+    }
+    paths->count = 0;
+    paths->items = memory_new(count + 1, sizeof *paths->items, err);
+    bool ok = paths->items != NULL;
+    for (size_t i = 0; ok && i < count; i++) {
+        buffer_clear(&path);
+        ok = model_path(names[i], &path, err) &&
+             (paths->items[i] = memory_text(path.bytes, path.n_bytes, err)) != NULL;
+        paths->count += ok ? 1 : 0;
+    }
+    buffer_free(&path);
+    return ok;
+}
+
+void model_paths_free(struct model_paths *paths)
+{
+    for (size_t i = 0; i < paths->count; i++)
+        memory_free(paths->items[i]);
+    memory_free(paths->items);
+    *paths = (struct model_paths){0};
+}

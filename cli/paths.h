@@ -3,6 +3,7 @@
 #define DRAGOMAN_CLI_PATHS_H
 
 #include "base/memory.h"
+#include "cli/options.h"
 
 /* Appends the path of the model that is used without -m: data/en-de of the source tree when the
  * program stands in its build directory, else share/dragoman/en-de of the installation (beside the
@@ -13,5 +14,17 @@ bool default_model_path(struct buffer *path, struct error *err);
 /* Appends the path of the model that `name` (-m; NULL: the default model) stands for: a path that
  * exists, or an installed model (store.h). */
 bool model_path(const char *name, struct buffer *path, struct error *err);
+
+/* Where the models of a run are; the last item is followed by NULL. */
+struct model_paths {
+    char **items; /* [count], for memory_free() */
+    size_t count;
+};
+
+/* Looks up `names`: [count], none standing for the default model. model_paths_free() in any case.
+ */
+bool model_paths_find(struct model_paths *paths, const char *const *names, size_t count,
+                      struct error *err);
+void model_paths_free(struct model_paths *paths);
 
 #endif

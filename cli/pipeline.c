@@ -30,6 +30,7 @@ struct run {
     struct dragoman_stream *stream;
     struct remote *remote; /* a server does the work: no dragoman and no stream */
     struct queue *queue;
+    struct undo undo;
     struct resume *resume; /* NULL: there is nothing to go on with later */
     struct warnings warnings;
     struct progress progress;
@@ -283,6 +284,7 @@ static bool wants_progress(const struct options *options)
 static void last_words(void *context)
 {
     struct run *run = context;
+    undo_now(&run->undo);
     outputs_abandon(&run->outputs);
     if (resume_is_kept(run->resume))
         message_note("interrupted: --resume goes on from here");
@@ -311,7 +313,8 @@ static bool skip_lines(struct run *run, bool *is_done, struct error *err)
     return state != LINE_FAILED && resume_check_end(run->resume, state == LINE_END, err);
 }
 
-static bool prepare_resume(struct run *run, bool *is_done, struct error *err)
+/* Looks at what there is to go on with. */
+static bool find_resume(struct run *run, struct error *err)
 {
     if (!run->options->resume)
         return true;
@@ -320,41 +323,73 @@ static bool prepare_resume(struct run *run, bool *is_done, struct error *err)
     if (!resume_open(&run->resume, run->options, err))
         return false;
     run->outputs.options.keep_bytes = resume_bytes(run->resume);
-    return skip_lines(run, is_done, err);
+    return true;
 }
 
-/* Everything that can refuse the run, in this order: nothing is touched before all is well, and
- * *has_begun. *is_done: there is nothing left to do. */
-static bool prepare(struct run *run, bool *is_done, bool *has_begun, struct error *err)
+/* Opens what will be written. */
+static bool open_outputs(struct run *run, bool *has_begun, struct error *err)
 {
-    struct dragoman_error fault = {0};
+    *has_begun = true; /* an output that cannot be written is no wrong usage */
+    if (!outputs_open(&run->outputs, &run->undo, err))
+        return false;
+    *has_begun = false;
+    if (run->resume != NULL)
+        resume_create(run->resume, &run->undo);
+    undo_start(&run->undo);
+    return true;
+}
+
+/* Opens what translates. The model's files are read inside the sandbox. */
+static bool open_model(struct run *run, const struct model_paths *models, struct error *err)
+{
     struct error no_thread = {0};
     bool is_remote = remote_is_wanted(run->options);
-    if (!remote_check(run->options, err) || !can_confine(run->options, err) ||
-        !inputs_open(&run->inputs, run->options, err) ||
-        !outputs_check(&run->outputs, run->options, &run->inputs, err) ||
-        !queue_new(&run->queue, err) || !prepare_resume(run, is_done, err))
+    /* Without a thread to handle them the signals do what they always do. */
+    if (is_remote) {
+        signals_watch(last_words, run, &no_thread);
+        return remote_open(&run->remote, run->options, err);
+    }
+    if (!confine_reading(run->options, models, outputs_directory(&run->outputs), err))
+        return false;
+    signals_watch(last_words, run, &no_thread);
+    return engine_open(&run->dragoman, run->options, models, wants_scores(run), err);
+}
+
+/* Everything that can refuse the run, in this order: nothing is lost before all is well, and
+ * *has_begun. *is_done: there is nothing left to do. */
+static bool prepare(struct run *run, struct model_paths *models, bool *is_done, bool *has_begun,
+                    struct error *err)
+{
+    struct dragoman_error fault = {0};
+    const struct options *options = run->options;
+    if (!remote_check(options, err) || !can_confine(options, err) ||
+        !inputs_open(&run->inputs, options, err) ||
+        !outputs_check(&run->outputs, options, &run->inputs, err) || !queue_new(&run->queue, err))
+        return false;
+    if (!remote_is_wanted(options) &&
+        !model_paths_find(models, options->model.items, options->model.count, err))
+        return false;
+    if (!find_resume(run, err) || (!options->print_config && !open_outputs(run, has_begun, err)) ||
+        (run->resume != NULL && !skip_lines(run, is_done, err)))
         return false;
     if (*is_done)
         return true;
-    /* Without a thread to handle them the signals do what they always do. */
-    signals_watch(last_words, run, &no_thread);
-    if (is_remote ? !remote_open(&run->remote, run->options, err)
-                  : !engine_open(&run->dragoman, run->options, wants_scores(run), err))
+    if (!open_model(run, models, err))
         return false;
     stats_start(&run->stats);
-    if (run->options->print_config)
+    if (options->print_config)
         return true;
-    run->shows_progress = wants_progress(run->options);
+    run->shows_progress = wants_progress(options);
     *has_begun = true;
+    undo_forget(&run->undo);
     if (!outputs_begin(&run->outputs, err))
         return false;
     no_memory_last_words(outputs_abandon, &run->outputs);
     if (run->resume != NULL)
         resume_begin(run->resume);
-    if (!confine(run->options, outputs_directory(&run->outputs), err))
+    if (!confine(options, outputs_directory(&run->outputs), err))
         return false;
-    if (!is_remote && !dragoman_stream_open(run->dragoman, NULL, &run->stream, &fault))
+    if (run->dragoman != NULL && !dragoman_stream_open(run->dragoman, NULL, &run->stream, &fault))
         return engine_fault(&fault, err);
     return true;
 }
@@ -392,12 +427,16 @@ enum exit_status pipeline_run(struct options *options, struct pipeline_totals *t
      * process. */
     static struct run run;
     struct error err = {0};
+    struct model_paths models = {0};
     bool is_done = false, has_begun = false;
     enum exit_status status = EXIT_DONE;
     run.options = options;
-    if (!prepare(&run, &is_done, &has_begun, &err))
+    bool ok = prepare(&run, &models, &is_done, &has_begun, &err);
+    model_paths_free(&models);
+    if (!ok) {
+        undo_now(&run.undo);
         status = message_fail(&err, has_begun);
-    else if (!is_done && options->print_config)
+    } else if (!is_done && options->print_config)
         status =
             engine_print_config(run.dragoman, options, &err) ? EXIT_DONE : message_fail(&err, true);
     else if (!is_done && !run_through(&run, &err))

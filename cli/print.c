@@ -11,7 +11,7 @@ bool print_text(const char *text, size_t n_bytes, struct error *err)
 {
     struct line_output *output;
     struct line_output_options options = {.terminator = '\n'};
-    if (!line_output_open(&output, NULL, &options, err))
+    if (!line_output_open(&output, NULL, &options, NULL, err))
         return false;
     bool ok = line_output_add(output, text, n_bytes, err);
     return line_output_close(output, err) && ok;

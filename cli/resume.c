@@ -33,6 +33,7 @@ struct slot {
 struct resume {
     char *path;     /* of the state file */
     int descriptor; /* -1: not there yet */
+    bool is_empty;  /* it has no head yet */
     char fingerprint[HEX_BYTES];
     uint64_t n_done, n_bytes; /* the output's whole lines */
     struct slot before;       /* as found */
@@ -175,6 +176,11 @@ static bool read_state(struct resume *resume, struct error *err)
 {
     char head[SLOT_BYTES + 1] = {0};
     char fingerprint[HEX_BYTES] = "";
+    struct stat status;
+    /* A run that was killed before it began. */
+    resume->is_empty = fstat(resume->descriptor, &status) == 0 && status.st_size == 0;
+    if (resume->is_empty && resume->n_done == 0)
+        return true;
     if (pread(resume->descriptor, head, SLOT_BYTES, 0) <= 0 ||
         sscanf(head, "dragoman state 1 %64[0-9a-f]", fingerprint) != 1)
         return mismatch(resume, "not a state file of dragoman", err);
@@ -301,23 +307,33 @@ bool resume_is_kept(const struct resume *resume)
     return resume != NULL && resume->descriptor >= 0;
 }
 
-/* Makes the state file, empty but for its head. */
-static void create_state(struct resume *resume)
+void resume_create(struct resume *resume, struct undo *undo)
 {
-    /* With room for the slots: later the disk may be full. */
-    char head[3 * SLOT_BYTES + 1];
+    if (resume->descriptor >= 0)
+        return;
     resume->descriptor =
-        open(resume->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+        open(resume->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (resume->descriptor < 0)
         return;
-    memset(head, ' ', sizeof head);
-    int n = snprintf(head, sizeof head, HEAD_FORMAT, resume->fingerprint);
-    head[n] = ' ';
-    if (flock(resume->descriptor, LOCK_EX | LOCK_NB) != 0 ||
-        pwrite(resume->descriptor, head, 3 * SLOT_BYTES, 0) != 3 * SLOT_BYTES) {
+    undo_add(undo, resume->path);
+    resume->is_empty = true;
+    if (flock(resume->descriptor, LOCK_EX | LOCK_NB) != 0) {
         close(resume->descriptor);
         resume->descriptor = -1;
     }
+}
+
+/* With room for the slots: later the disk may be full. */
+static void write_head(struct resume *resume)
+{
+    char head[3 * SLOT_BYTES + 1];
+    memset(head, ' ', sizeof head);
+    int n = snprintf(head, sizeof head, HEAD_FORMAT, resume->fingerprint);
+    head[n] = ' ';
+    if (pwrite(resume->descriptor, head, 3 * SLOT_BYTES, 0) == 3 * SLOT_BYTES)
+        return;
+    close(resume->descriptor);
+    resume->descriptor = -1;
 }
 
 static void write_slot(struct resume *resume, bool is_complete)
@@ -339,8 +355,8 @@ static void write_slot(struct resume *resume, bool is_complete)
 
 void resume_begin(struct resume *resume)
 {
-    if (resume->descriptor < 0)
-        create_state(resume);
+    if (resume->descriptor >= 0 && resume->is_empty)
+        write_head(resume);
     write_slot(resume, false);
 }
 

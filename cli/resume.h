@@ -17,6 +17,7 @@
 
 #include "cli/format.h"
 #include "cli/options.h"
+#include "cli/undo.h"
 
 struct resume;
 
@@ -42,8 +43,11 @@ bool resume_is_complete(const struct resume *resume);
 /* True if there is a state on disk that --resume can go by; NULL is allowed. */
 bool resume_is_kept(const struct resume *resume);
 
-/* Before the first new line: makes the state file if it is not there. From here on no file is
- * opened any more. */
+/* Makes the state file if it is not there, and tells `undo` so. From here on no file is opened any
+ * more. */
+void resume_create(struct resume *resume, struct undo *undo);
+
+/* Before the first new line: the state is written. */
 void resume_begin(struct resume *resume);
 
 /* After the output was flushed: keeps the state on disk up to date, at most a hundred times a

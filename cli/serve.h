@@ -11,8 +11,11 @@
 
 struct serve_socket;
 
-/* Binds options->socket, mode 0600; a socket that nobody listens on is replaced, others refused
- * (ERROR_USAGE). */
+/* Before the model is opened: removes a socket that nobody listens on; refuses (ERROR_USAGE) what
+ * else is in the place of options->socket. */
+bool serve_socket_check(const struct options *options, struct error *err);
+
+/* Binds options->socket, mode 0600, and listens. */
 bool serve_socket_open(struct serve_socket **server, const struct options *options,
                        struct error *err);
 

@@ -308,10 +308,17 @@ static bool remove_stale(const char *path, const struct sockaddr_un *address, st
     return unlink(path) == 0 || error_set_errno(err, ERROR_USAGE, errno, "%s", path);
 }
 
+bool serve_socket_check(const struct options *options, struct error *err)
+{
+    struct sockaddr_un address;
+    return remote_address(options->socket, &address, err) &&
+           remove_stale(options->socket, &address, err);
+}
+
 static bool listen_there(struct serve_socket *server, struct error *err)
 {
     struct sockaddr_un address;
-    if (!remote_address(server->path, &address, err) || !remove_stale(server->path, &address, err))
+    if (!remote_address(server->path, &address, err))
         return false;
     server->descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (server->descriptor < 0)

@@ -40,6 +40,85 @@ expect 'detokenize' -- "$dragoman" detokenize -m "$model" pieces.txt
 expect 'score' -- "$dragoman" score -q -m "$model" a.txt a.want
 expect 'interrupted' signal=TERM out='' -- bash -c '(sleep 0.5; kill -TERM $$) & exec "$0" -m "$1" < <(sleep 3)' "$dragoman" "$model"
 
+# A model's bytes are parsed inside: an intruder planted in the parser gets nowhere, in any command.
+if [[ $state == landlock+seccomp ]] && nm -D "$dragoman" | grep -q cJSON_ParseWithLength &&
+    ${CC:-cc} -std=c11 -D_GNU_SOURCE -fPIC -shared -o plant.so "$root/tests/cli/plant.c"; then
+    mkdir -p "$XDG_DATA_HOME/dragoman/models"
+    ln -s "$model" "$XDG_DATA_HOME/dragoman/models/owner--name"
+    plant() { # ATTACK WANTED-STATUS ARGUMENT...
+        local attack="$1" wanted="$2" status
+        shift 2
+        echo precious >file
+        rm -rf planted out.new converted
+        (PLANT="$attack" PLANT_FILE=file LD_PRELOAD="$work/plant.so" "$dragoman" "$@" >plant.out 2>&1 </dev/null
+         exit $?) 2>/dev/null # where the shell says "Bad system call"
+        status=$?
+        n_cases=$((n_cases + 1))
+        [[ $status =~ ^($wanted)$ ]] || fail "planted $attack, $*: status $status, not $wanted: $(cat plant.out)"
+    }
+    : >out.txt
+    mkdir -p sockets
+    while read -r -a arguments; do
+        for attack in read write create remove connect fork execute; do
+            case $attack in fork | execute) wanted=159 ;; *) wanted=98 ;; esac # SIGSYS, or refused
+            plant $attack $wanted "${arguments[@]}"
+            check "planted $attack, ${arguments[*]}: nothing came of it" [ "$(cat file)" = precious -a ! -e planted ]
+        done
+    done <<END
+translate -m $model a.txt
+-m $model a.txt -o out.new
+-m $model a.txt -o out.txt --force
+-m owner/name a.txt
+--print-config -m $model
+score -m $model a.txt a.want
+tokenize -m $model a.txt
+detokenize -m $model a.txt
+info -m $model
+info --check $model
+info --languages $model
+convert $model converted
+bench -m $model a.txt
+serve -m $model --socket sockets/s
+models
+__models
+END
+    for attack in read write create remove connect fork; do
+        plant $attack 99 --sandbox=off -m "$model" a.txt
+    done
+    plant execute 0 --sandbox=off -m "$model" a.txt
+    rm -f planted
+fi
+
+# Files are made before the model is read; a model that is refused leaves none behind.
+mkdir broken
+echo '{' >broken/config.json
+for options in "-m broken a.txt -o out.new" "-m broken a.txt -o out.new --resume" "-m broken a.txt b.txt -o new.dir/" \
+    "tokenize -m broken a.txt -o out.new" "convert broken out.new"; do
+    expect "a refused model: $options" rc=2 out='' err='broken.*' -- "$dragoman" $options
+    check "a refused model: $options: nothing is left" [ ! -e out.new -a ! -e out.new.state -a ! -e new.dir ]
+done
+echo precious >kept.txt
+expect 'a refused model: --force' rc=2 out='' err='broken.*' -- "$dragoman" -m broken a.txt -o kept.txt --force
+check 'a refused model: --force: untouched' [ "$(cat kept.txt)" = precious ]
+mkdir kept.dir
+expect 'a refused model: a directory' rc=2 out='' err='broken.*' -- "$dragoman" -m broken a.txt -o kept.dir
+check 'a refused model: a directory that was there stays' [ -d kept.dir ]
+
+# What is read inside by name: links as in the hub's cache, one file, settings from a pipe.
+mkdir blobs linked
+for file in "$model"/*; do cp "$file" blobs/ && ln -s "../blobs/${file##*/}" linked/; done
+expect 'a directory of links' out_file=a.want -- "$dragoman" -m linked -b 1 --max-length 4 -q a.txt
+ln -s linked model.link
+expect 'a link to the directory' out_file=a.want -- "$dragoman" -m model.link -b 1 --max-length 4 -q a.txt
+printf 'dog\tHund\n' >terms.tsv
+"${translate[@]}" --sandbox=off --terms terms.tsv a.txt >terms.want
+expect 'terms from a file' out_file=terms.want -- "${translate[@]}" --terms terms.tsv a.txt
+expect 'terms from a pipe' out_file=terms.want -- bash -c '"$@" --terms <(cat terms.tsv) a.txt' - "${translate[@]}"
+ln -s gone linked/more.json
+expect 'a link that leads nowhere' out_file=a.want -- "$dragoman" -m linked -b 1 --max-length 4 -q a.txt
+rm linked/config.json && ln -s nowhere linked/config.json
+expect 'a needed link that leads nowhere' rc=2 out='' err='linked/config.json: No such file or directory' -- "$dragoman" -m linked a.txt
+
 # What the kernel says of a run that waits for its input.
 if [[ $state == *seccomp ]]; then
     mkfifo pipe

@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unicode/ubrk.h>
@@ -479,6 +480,50 @@ static int enter_in_each_mode(void)
     return !ok;
 }
 
+/* First the model can be read, and sockets made; then nothing more. */
+static int enter_twice(void)
+{
+    struct error err = {0};
+    const char *state = NULL;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    const struct sandbox_needs first = {
+        .readable = the_directory, .connections = true, .listens = true, .narrows = true};
+    const struct sandbox_needs then = {.connections = true};
+    bool ok = HOLDS(sandbox_enter(SANDBOX_REQUIRE, &first, &state, &err)) &&
+              HOLDS(open(directory, O_RDONLY | O_DIRECTORY) >= 0) && HOLDS(open_to_read() != 0) &&
+              HOLDS(make_socket() == 0);
+    int server = socket(AF_INET, SOCK_STREAM, 0);
+    ok =
+        ok && HOLDS(bind(server, (struct sockaddr *)&address, sizeof address) == 0) &&
+        HOLDS(listen(server, 1) == 0) &&
+        HOLDS(connect(server, (struct sockaddr *)&address, sizeof address) != 0 && errno == EACCES);
+    ok = ok && HOLDS(sandbox_enter(SANDBOX_REQUIRE, &then, &state, &err)) &&
+         HOLDS(strcmp(state, "landlock+seccomp") == 0) &&
+         HOLDS(open(directory, O_RDONLY | O_DIRECTORY) < 0) && HOLDS(make_socket() != 0) &&
+         HOLDS(!sandbox_enter(SANDBOX_REQUIRE, &first, &state, &err));
+    return !ok;
+}
+
+static int use_sockets(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", directory);
+    int server = socket(AF_UNIX, SOCK_STREAM, 0);
+    bool ok = HOLDS(bind(server, (struct sockaddr *)&address, sizeof address) == 0) &&
+              HOLDS(open_to_write() != 0) && HOLDS(unlink(address.sun_path) == 0);
+    return !ok;
+}
+
+START_TEST(test_narrowing)
+{
+    const struct sandbox_needs sockets = {.sockets = the_directory, .listens = true};
+    if (!has_landlock())
+        return;
+    ck_assert_int_eq(attempt_with(enter_twice, NULL), WENT_THROUGH);
+    ck_assert_int_eq(attempt_with(use_sockets, &sockets), WENT_THROUGH);
+}
+END_TEST
+
 START_TEST(test_modes)
 {
     if (has_landlock())
@@ -506,6 +551,7 @@ int main(void)
     tcase_add_test(tests, test_named_paths);
     tcase_add_test(tests, test_libraries);
     tcase_add_test(tests, test_connections);
+    tcase_add_test(tests, test_narrowing);
     tcase_add_test(tests, test_modes);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
