@@ -158,6 +158,19 @@ size_t sentences_middle(const char *text, size_t n_bytes)
     return half != 0 ? half : cut;
 }
 
+size_t sentences_cut(const char *text, size_t n_bytes, size_t max_characters)
+{
+    return n_bytes > max_characters ? find_cut(text, n_bytes, max_characters / 2, max_characters)
+                                    : 0;
+}
+
+void sentences_trim(const char *text, struct span *span)
+{
+    size_t end = back_over_space(text, span->start, span->start + span->n_bytes);
+    span->start = skip_space(text, span->start, end);
+    span->n_bytes = end - span->start;
+}
+
 /* Adds the sentence [start, end), in parts if it is too long. */
 static bool add_sentence(const char *text, size_t start, size_t end, size_t max_characters,
                          struct spans *spans, struct error *err)
@@ -167,9 +180,7 @@ static bool add_sentence(const char *text, size_t start, size_t end, size_t max_
         start = skip_space(text, start, end);
         if (start == end)
             return true;
-        size_t cut = end - start > max_characters
-                         ? find_cut(text + start, end - start, max_characters / 2, max_characters)
-                         : 0;
+        size_t cut = sentences_cut(text + start, end - start, max_characters);
         if (cut == 0)
             return append(spans, start, end - start, false, err);
         size_t part_end = back_over_space(text, start, start + cut);

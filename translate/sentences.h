@@ -42,6 +42,13 @@ bool sentences_split(struct sentences *sentences, const char *text, size_t n_byt
  * returned offset from its start, a proper part of it. 0 if it is a single character. */
 size_t sentences_middle(const char *text, size_t n_bytes);
 
+/* The first cut of a text that has more than max_characters, as sentences_split() makes it; 0 if it
+ * has no more. */
+size_t sentences_cut(const char *text, size_t n_bytes, size_t max_characters);
+
+/* Takes white space off both ends of a part of a text. */
+void sentences_trim(const char *text, struct span *span);
+
 void spans_free(struct spans *spans);
 
 #endif

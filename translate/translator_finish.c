@@ -278,8 +278,9 @@ static bool join_text(const struct direction *direction, const struct line *line
              buffer_append(out, outcome->text, outcome->n_bytes, err);
         at = part->start + part->n_bytes;
     }
-    /* A line of nothing but white space gives an empty one. */
-    if (ok && line->n_parts > 0)
+    /* A line of nothing but white space gives an empty one; one of nothing but protected texts may
+     * have no parts either. */
+    if (ok && (line->n_parts > 0 || line->n_spans > 0))
         ok = buffer_append(out, line->text + at, line->n_bytes - at, err);
     for (size_t i = 0; i < out->n_bytes; i++) /* of the gaps: the rest is filtered already */
         if ((unsigned char)out->bytes[i] < ' ' && out->bytes[i] != '\t')

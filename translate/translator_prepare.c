@@ -75,45 +75,92 @@ static bool add_part(struct line *line, const struct span *span, struct token_id
     return true;
 }
 
-/* Cuts the white space off that a cut in the middle left at the inner ends. */
-static struct span first_half(const char *text, struct span span, size_t cut, struct span *rest)
+/* The first protected text that ends after `at`. */
+static size_t first_span_after(const struct line *line, size_t at)
 {
-    size_t end = cut, begin = cut;
-    while (end > 1 && text[span.start + end - 1] == ' ')
-        end--;
-    while (begin + 1 < span.n_bytes && text[span.start + begin] == ' ')
-        begin++;
-    *rest = (struct span){span.start + begin, span.n_bytes - begin, span.cut};
-    return (struct span){span.start, end, true};
+    size_t low = 0, high = line->n_spans;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (line->spans[middle].start + line->spans[middle].n_bytes <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Nothing but one protected text, which comes out as it is. */
+static bool is_protected(const struct line *line, const struct span *span)
+{
+    size_t at = first_span_after(line, span->start);
+    return at < line->n_spans && line->spans[at].start == span->start &&
+           line->spans[at].n_bytes == span->n_bytes;
+}
+
+/* Where to cut instead of inside a protected text: before it or, if the part begins with it, after
+ * it. 0: nowhere. */
+static size_t move_cut(const struct line *line, const struct span *span, size_t cut)
+{
+    size_t at = first_span_after(line, span->start + cut), end = span->start + span->n_bytes;
+    if (cut == 0 || at == line->n_spans || line->spans[at].start >= span->start + cut)
+        return cut;
+    size_t first = line->spans[at].start, last = first + line->spans[at].n_bytes;
+    return first > span->start ? first - span->start : last < end ? last - span->start : 0;
 }
 
 #define MAX_HALVES 32
 
-/* Adds the parts of one sentence: one, or more if it has too many tokens. */
+/* Where a part that is too long for the model, or for its tokenizer, is to be cut; 0: it is not.
+ * Fills `ids` unless it is cut, or needs none. */
+static bool find_cut(const struct translator *translator, const struct direction *direction,
+                     struct line *line, const struct span *span, struct token_ids *ids, size_t *cut,
+                     struct error *err)
+{
+    struct tokenizer_report report = {0};
+    bool may_be_cut = line->target == NULL;
+    ids->n_ids = 0;
+    *cut = 0;
+    if (is_protected(line, span))
+        return true;
+    const char *text = line->text + span->start;
+    if (may_be_cut)
+        *cut = move_cut(line, span, sentences_cut(text, span->n_bytes, LONGEST_CHARACTERS));
+    if (*cut != 0)
+        return true;
+    if (!encode_source(translator, direction, line, span, ids, &report, err))
+        return false;
+    if (may_be_cut && ids->n_ids > translator->max_source)
+        *cut = move_cut(line, span, sentences_middle(text, span->n_bytes));
+    if (*cut == 0 && report.n_unknown > 0)
+        line->result.flags |= DRAGOMAN_FLAG_UNKNOWN;
+    return true;
+}
+
+/* Adds the parts of one sentence: one, or more if it is too long. */
 static bool add_sentence(const struct translator *translator, const struct direction *direction,
                          struct line *line, struct span sentence, size_t *room, struct error *err)
 {
-    struct span stack[MAX_HALVES]; /* what is left, the next on top; each is halved from the last */
+    struct span stack[MAX_HALVES]; /* what is left, the next on top; each is cut from the last */
     size_t depth = 1;
     stack[0] = sentence;
     struct token_ids ids = {0};
     bool ok = true;
     while (ok && depth > 0) {
         struct span span = stack[--depth];
-        struct tokenizer_report report = {0};
-        ok = encode_source(translator, direction, line, &span, &ids, &report, err);
-        size_t cut = ok && ids.n_ids > translator->max_source && line->target == NULL &&
-                             depth + 2 <= MAX_HALVES
-                         ? sentences_middle(line->text + span.start, span.n_bytes)
-                         : 0;
-        if (ok && cut != 0) {
-            struct span *rest = &stack[depth++];
-            struct span first = first_half(line->text, span, cut, rest);
+        size_t cut;
+        ok = find_cut(translator, direction, line, &span, &ids, &cut, err);
+        if (ok && cut != 0 && depth + 2 <= MAX_HALVES) {
+            struct span first = {span.start, cut, true};
+            struct span rest = {span.start + cut, span.n_bytes - cut, span.cut};
+            sentences_trim(line->text, &first);
+            sentences_trim(line->text, &rest);
+            stack[depth++] = rest;
             stack[depth++] = first;
         } else if (ok) {
-            if (report.n_unknown > 0)
-                line->result.flags |= DRAGOMAN_FLAG_UNKNOWN;
-            ok = add_part(line, &span, &ids, room, err);
+            struct tokenizer_report report = {0};
+            ok = (cut == 0 ||
+                  encode_source(translator, direction, line, &span, &ids, &report, err)) &&
+                 add_part(line, &span, &ids, room, err);
         }
     }
     token_ids_free(&ids);
@@ -128,12 +175,10 @@ static void join_sentences(const struct line *line, struct spans *spans)
         struct span span = spans->items[i];
         while (at < line->n_spans && line->spans[at].start + line->spans[at].n_bytes <= span.start)
             at++;
-        bool is_inside = kept > 0 && at < line->n_spans && line->spans[at].start < span.start &&
-                         !spans->items[kept - 1].cut;
+        bool is_inside = kept > 0 && at < line->n_spans && line->spans[at].start < span.start;
         if (is_inside) {
             struct span *last = &spans->items[kept - 1];
             last->n_bytes = span.start + span.n_bytes - last->start;
-            last->cut = span.cut;
         } else {
             spans->items[kept++] = span;
         }
@@ -146,9 +191,9 @@ static bool make_parts(const struct translator *translator, const struct directi
 {
     struct spans spans = {0};
     size_t room = 0, n_cut = 0;
-    size_t most = line->target != NULL ? SIZE_MAX : LONGEST_CHARACTERS;
+    /* What is too long is cut when it is known where no cut may be. */
     bool ok = sentences_split(sentences, line->text, line->n_bytes,
-                              translator->splits && line->target == NULL, most, &spans, err);
+                              translator->splits && line->target == NULL, SIZE_MAX, &spans, err);
     if (ok && translator->protect != NULL && line->target == NULL)
         ok = protect_find(translator->protect, line->text, line->n_bytes, &line->spans,
                           &line->n_spans, err);
@@ -318,12 +363,12 @@ static bool ask(const struct translator *translator, const struct direction *dir
                 struct part *part, struct error *err)
 {
     const struct settings *settings = &translator->settings;
-    if (is_void(translator, part))
-        return copy_through(part, 0, err);
     if (!force(translator, direction, part, err) || !find_kept(translator, direction, part, err))
         return false;
     if (is_all_kept(part))
         return copy_through(part, part->n_bytes, err);
+    if (is_void(translator, part))
+        return copy_through(part, 0, err);
     bool found = false;
     if (translator->reuse != NULL && !part->is_between &&
         !reuse_find(translator->reuse, direction, part, &found, err))
