@@ -72,6 +72,7 @@ struct opening {
     const struct tokenizer_options *options;
     cJSON *config;   /* tokenizer_config.json, or NULL */
     cJSON *specials; /* special_tokens_map.json, or NULL */
+    cJSON *added;    /* added tokens of tokenizer.json, if the SentencePiece model is made of it */
     struct error *err;
 };
 
@@ -87,7 +88,8 @@ bool ct2_open(struct opening *opening);
 /* ---- what they share (files.c) ---------------------------------------------------------------
  */
 
-/* Reads a .spm file into splitters[index], through the gate. */
+/* Reads a .spm file into splitters[index], through the gate. If it is not there, but
+ * tokenizer.json, and the family has such a thing: what that says (fast.h). */
 bool opening_read_spm(struct opening *opening, size_t index, const char *file);
 
 /* The same for two files that are often one, byte for byte; sets splitter[]. */
@@ -139,7 +141,8 @@ const char *opening_token(const struct opening *opening, const char *key, const 
 const char *opening_text(const struct opening *opening, const char *key);
 bool opening_flag(const struct opening *opening, const char *key, bool fallback);
 
-/* Ids that the configuration gives added tokens (added_tokens_decoder, else added_tokens.json):
+/* Ids that the configuration gives added tokens (added_tokens_decoder, else added_tokens.json, else
+ * tokenizer.json if there is no SentencePiece model):
  * calls `take` for each. *n is their number. */
 typedef bool added_token_take(struct opening *opening, uint32_t id, const char *text);
 bool opening_added_tokens(struct opening *opening, added_token_take *take, size_t *n);

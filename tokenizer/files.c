@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/json_scan.h"
+#include "tokenizer/fast.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,9 +25,34 @@ static bool load_bytes(struct opening *opening, struct splitter *splitter, const
     return splitter->bytes != NULL;
 }
 
+/* Families whose model can be made of tokenizer.json. */
+static bool may_be_fast(const struct opening *opening)
+{
+    enum tokenizer_family family = opening->options->family;
+    return family == TOKENIZER_T5 || family == TOKENIZER_NLLB || family == TOKENIZER_MBART;
+}
+
+static bool read_fast(struct opening *opening, struct splitter *splitter, const char *file)
+{
+    enum fast_layout layout = opening->options->family == TOKENIZER_T5 ? FAST_PLAIN : FAST_FAIRSEQ;
+    struct buffer model = {0};
+    if (!file_exists(opening->directory, FAST_FILE))
+        return error_set(opening->err, ERROR_MODEL,
+                         "%s: No such file, nor a " FAST_FILE
+                         ": take one from the checkpoint that this one was made of",
+                         file);
+    bool ok = fast_build(opening->directory, layout, &model, &opening->added, opening->err);
+    snprintf(splitter->file, sizeof splitter->file, "%s", FAST_FILE);
+    splitter->bytes = model.bytes; /* freed as what file_load() gives */
+    splitter->n_bytes = model.n_bytes;
+    return ok && gate_bytes(opening, splitter);
+}
+
 bool opening_read_spm(struct opening *opening, size_t index, const char *file)
 {
     struct splitter *splitter = &opening->tokenizer->splitters[index];
+    if (may_be_fast(opening) && !file_exists(opening->directory, file))
+        return read_fast(opening, splitter, file);
     return load_bytes(opening, splitter, file) && gate_bytes(opening, splitter);
 }
 
@@ -283,13 +309,28 @@ static bool take_added(struct opening *opening, added_token_take *take, const ch
     return take(opening, id, text);
 }
 
+/* [{"id": id, "content": token}, ...] */
+static bool read_added_fast(struct opening *opening, added_token_take *take, size_t *n)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, opening->added)
+    {
+        const cJSON *id = member(item, "id"); /* checked when the file was read */
+        if (!take_added(opening, take, FAST_FILE, (uint32_t)id->valuedouble,
+                        cJSON_GetStringValue(member(item, "content"))))
+            return false;
+        ++*n;
+    }
+    return true;
+}
+
 /* {"token": id, ...} */
 static bool read_added_json(struct opening *opening, added_token_take *take, size_t *n)
 {
     static const char file[] = "added_tokens.json";
     cJSON *root = NULL;
     if (!file_exists(opening->directory, file))
-        return true;
+        return read_added_fast(opening, take, n);
     bool ok = json_load(&root, opening->directory, file, (size_t)1 << 20, opening->err);
     const cJSON *item;
     if (ok)

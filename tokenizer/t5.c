@@ -63,6 +63,12 @@ bool t5_open(struct opening *opening)
     const struct spm *spm = &splitter->spm;
     struct vocabulary *vocabulary = &tokenizer->vocabularies[0];
     size_t n_added;
+    const char *class = opening_text(opening, "tokenizer_class");
+    if (class != NULL && strncmp(class, "ByT5", 4) == 0)
+        return error_set(opening->err, ERROR_MODEL,
+                         "tokenizer_config.json: tokenizer_class: unsupported: '%.64s', which "
+                         "takes text as bytes",
+                         class);
     if (!opening_read_spm(opening, 0, model_file))
         return false;
     uint32_t *ids = arena_new(&tokenizer->arena, spm->pieces.count, sizeof *ids, opening->err);

@@ -129,6 +129,7 @@ bool tokenizer_open(struct tokenizer **out, const char *directory,
     }
     cJSON_Delete(opening.config);
     cJSON_Delete(opening.specials);
+    cJSON_Delete(opening.added);
     for (size_t i = 0; i < 2; i++) {
         memory_free(tokenizer->splitters[i].bytes);
         tokenizer->splitters[i].bytes = NULL;

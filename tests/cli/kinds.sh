@@ -76,6 +76,10 @@ for method in gptq bitsandbytes awq; do quantized $method; done
 fresh marian config.json
 refused 'nothing but a configuration' 'm: no model file .*'
 
+rm -rf m && cp -r "$fixtures/t5" m
+sed -i 's/"T5Tokenizer"/"ByT5Tokenizer"/' m/tokenizer_config.json
+refused 'a tokenizer of bytes' "tokenizer_config.json: tokenizer_class: unsupported: 'ByT5Tokenizer', which takes text as bytes"
+
 # Files of other programs.
 other() { # FILE KIND
     fresh marian config.json

@@ -6,6 +6,7 @@
 #include "model/tensors.h"
 #include "tests/support/checkpoints.h"
 #include "tests/support/fuzz_require.h"
+#include "tokenizer/fast.h"
 #include "tokenizer/sentencepiece.h"
 #include "tokenizer/spm_gate.h"
 
@@ -158,6 +159,22 @@ void fuzz_spm(const uint8_t *bytes, size_t n_bytes)
     spm_free(&spm);
 }
 
+void fuzz_fast(const uint8_t *bytes, size_t n_bytes)
+{
+    for (int layout = FAST_PLAIN; layout <= FAST_FAIRSEQ; layout++) {
+        struct error err = {0};
+        struct buffer model = {0};
+        cJSON *added = NULL;
+        if (fast_parse((const char *)bytes, n_bytes, (enum fast_layout)layout, &model, &added,
+                       &err))
+            fuzz_spm((const uint8_t *)model.bytes, model.n_bytes);
+        else
+            require_line(&err);
+        cJSON_Delete(added);
+        buffer_free(&model);
+    }
+}
+
 const struct fuzz_target fuzz_targets[] = {
     {"fuzz_safetensors", fuzz_safetensors},
     {"fuzz_npz", fuzz_npz},
@@ -166,6 +183,7 @@ const struct fuzz_target fuzz_targets[] = {
     {"fuzz_ct2", fuzz_ct2},
     {"fuzz_json", fuzz_json},
     {"fuzz_spm", fuzz_spm},
+    {"fuzz_fast", fuzz_fast},
     {"fuzz_config", fuzz_config},
     {"fuzz_yaml", fuzz_yaml},
     {"fuzz_vocabulary", fuzz_vocabulary},

@@ -19,6 +19,8 @@ void fuzz_ct2(const uint8_t *bytes, size_t n_bytes);
 void fuzz_json(const uint8_t *bytes, size_t n_bytes);
 /* What the gate accepts, the SentencePiece library must load or refuse, and use, without harm. */
 void fuzz_spm(const uint8_t *bytes, size_t n_bytes);
+/* tokenizer.json, and the SentencePiece model that is made of it. */
+void fuzz_fast(const uint8_t *bytes, size_t n_bytes);
 
 /* fuzz_models.c: config.json, generation_config.json and tokenizer_config.json, NULs between. */
 void fuzz_config(const uint8_t *bytes, size_t n_bytes);
