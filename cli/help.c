@@ -38,14 +38,16 @@ static bool wrap(struct buffer *out, const char *text, size_t at, size_t indent,
     return true;
 }
 
-/* "  -t, --threads N", "      --stats[=KIND]" */
+/* "  -t, --threads N", "      --stats[=KIND]", "      --[no-]keep" */
 static bool write_synopsis(const struct option *row, struct buffer *out, struct error *err)
 {
-    if (row->letter != 0 ? !buffer_printf(out, err, "  -%c, --%s", row->letter, row->name)
-                         : !buffer_printf(out, err, "      --%s", row->name))
+    bool is_on = row->type == OPTION_FLAG && strcmp(row->initial, "yes") == 0;
+    const char *no = is_on ? "[no-]" : "";
+    if (row->letter != 0 ? !buffer_printf(out, err, "  -%c, --%s%s", row->letter, no, row->name)
+                         : !buffer_printf(out, err, "      --%s%s", no, row->name))
         return false;
     if (row->type == OPTION_FLAG)
-        return strcmp(row->initial, "yes") != 0 || buffer_append_text(out, "[=no]", err);
+        return true;
     return buffer_printf(out, err, row->implied != NULL ? "[=%s]" : " %s", row->argument);
 }
 
@@ -113,6 +115,8 @@ static const char notes[] =
     "  $XDG_CONFIG_HOME/dragoman/config, as lines 'name = value', and in the\n"
     "  environment, as DRAGOMAN_NAME. The command line wins, then the environment,\n"
     "  then the file, then the model; --print-config shows what came of it.\n"
+    "  --no-NAME switches off what a setting or the default switched on, and takes\n"
+    "  back a text that a setting gave (--no-cache, --no-terms).\n"
     "\nExit status\n"
     "  0  every input line has its output line, and all of it was written\n"
     "  1  the run could not finish; the output is whole lines, right up to its end\n"

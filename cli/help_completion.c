@@ -3,6 +3,12 @@
 
 #include <string.h>
 
+/* The other word for an option that is on by default. */
+static bool is_on(const struct option *row)
+{
+    return row->type == OPTION_FLAG && strcmp(row->initial, "yes") == 0;
+}
+
 static bool takes_file(const struct option *row)
 {
     return (row->type == OPTION_TEXT || row->type == OPTION_TEXTS) &&
@@ -40,7 +46,8 @@ static bool bash_words(struct buffer *out, struct error *err)
         for (size_t j = 0; j < n_options; j++) {
             if ((table[j].commands & commands[i].command) == 0)
                 continue;
-            if (!buffer_printf(out, err, "%s--%s", is_first ? "" : " ", table[j].name))
+            if (!buffer_printf(out, err, "%s--%s", is_first ? "" : " ", table[j].name) ||
+                (is_on(&table[j]) && !buffer_printf(out, err, " --no-%s", table[j].name)))
                 return false;
             is_first = false;
         }
@@ -145,6 +152,9 @@ static bool zsh_option(const struct option *row, struct buffer *out, struct erro
         ok = ok && buffer_append_text(out, row->implied != NULL ? "=-" : "=", err);
     ok = ok && buffer_append_byte(out, '[', err) && append_quoted(out, row->help, true, err) &&
          buffer_append_byte(out, ']', err);
+    if (is_on(row))
+        ok = ok && buffer_printf(out, err, "' '--no-%s[off\\: ", row->name) &&
+             append_quoted(out, row->help, true, err) && buffer_append_byte(out, ']', err);
     if (row->type == OPTION_FLAG)
         return ok && buffer_append_text(out, "' \\\n", err);
     ok = ok && buffer_printf(out, err, "%s:%s:", row->implied != NULL ? ":" : "", row->argument);
@@ -195,7 +205,10 @@ static bool write_zsh(struct buffer *out, struct error *err)
 
 static bool fish_option(const struct option *row, struct buffer *out, struct error *err)
 {
-    bool ok = buffer_printf(out, err, "complete -c dragoman -l %s", row->name);
+    bool ok = !is_on(row) ||
+              (buffer_printf(out, err, "complete -c dragoman -l no-%s -d 'off: ", row->name) &&
+               append_quoted(out, row->help, false, err) && buffer_append_text(out, "'\n", err));
+    ok = ok && buffer_printf(out, err, "complete -c dragoman -l %s", row->name);
     if (row->letter != 0)
         ok = ok && buffer_printf(out, err, " -s %c", row->letter);
     if (row->type != OPTION_FLAG && row->implied == NULL)

@@ -46,7 +46,9 @@ static bool write_option(const struct option *row, struct buffer *out, struct er
         return false;
     if (row->letter != 0 && !buffer_printf(out, err, "\\fB\\-%c\\fR, ", row->letter))
         return false;
-    if (!put(out, err, "\\fB\\-\\-", row->name, "\\fR"))
+    bool is_on = row->type == OPTION_FLAG && strcmp(row->initial, "yes") == 0;
+    if (!put(out, err, is_on ? "\\fB\\-\\-\\fR[\\fBno\\-\\fR]\\fB" : "\\fB\\-\\-", row->name,
+             "\\fR"))
         return false;
     if (row->type != OPTION_FLAG && !put(out, err, row->implied != NULL ? "[=\\fI" : " \\fI",
                                          row->argument, row->implied != NULL ? "\\fR]" : "\\fR"))
@@ -119,7 +121,9 @@ static const char closing[] =
     ".TP\n\\fI$XDG_CONFIG_HOME/dragoman/config\\fR\n"
     "Settings, as lines \\(oqname = value\\(cq; \\(oq#\\(cq begins a comment. The command line "
     "wins, "
-    "then the environment, then this file, then the model.\n"
+    "then the environment, then this file, then the model. "
+    "\\fB\\-\\-no\\-\\fINAME\\fR switches off what a setting or the default switched on, and "
+    "takes back a text that a setting gave.\n"
     ".TP\n\\fI$XDG_DATA_HOME/dragoman/models\\fR\nInstalled models.\n"
     ".SH SECURITY\n"
     "Model files and input text are data: a crash, a hang, an out-of-bounds access, an unbounded "

@@ -172,6 +172,33 @@ bool option_set(struct options *options, const struct option *row, const char *v
     return ok;
 }
 
+static bool is_text(const struct option *row)
+{
+    return row->type == OPTION_TEXT || row->type == OPTION_TEXTS;
+}
+
+bool option_can_be_off(const struct option *row)
+{
+    if (is_text(row))
+        return row->initial == NULL;
+    return row->implied != NULL && strcmp(row->name, "help") != 0 &&
+           strcmp(row->name, "version") != 0;
+}
+
+bool option_switch_off(struct options *options, const struct option *row, struct error *err)
+{
+    size_t count;
+    if (!is_text(row))
+        return option_set(options, row, "no", OPTION_FROM_COMMAND_LINE, row->name, err);
+    void *field = (char *)options + row->field;
+    if (row->type == OPTION_TEXTS)
+        *(struct texts *)field = (struct texts){0};
+    else
+        *(const char **)field = NULL;
+    options->origins[row - options_table(&count)] = OPTION_FROM_COMMAND_LINE;
+    return true;
+}
+
 bool option_format(const struct options *options, const struct option *row, struct buffer *out,
                    struct error *err)
 {

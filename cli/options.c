@@ -83,18 +83,38 @@ static bool unknown(const char *shown, const char *name, size_t n_bytes, enum co
     size_t count;
     const struct option *table = options_table(&count);
     const struct option *nearest = NULL;
+    const char *before = "";
     unsigned least = 3;
+    bool is_off = n_bytes > 3 && memcmp(name, "no-", 3) == 0;
     for (size_t i = 0; i < count; i++) {
         unsigned d = distance(name, n_bytes, table[i].name, strlen(table[i].name));
+        if (is_off && option_can_be_off(&table[i])) {
+            unsigned off = distance(name + 3, n_bytes - 3, table[i].name, strlen(table[i].name));
+            if ((table[i].commands & command) != 0 && off < least && off < d) {
+                least = off;
+                nearest = &table[i];
+                before = "no-";
+                continue;
+            }
+        }
         if ((table[i].commands & command) != 0 && d < least) {
             least = d;
             nearest = &table[i];
+            before = "";
         }
     }
     if (nearest != NULL)
-        return error_set(err, ERROR_USAGE, "%.60s: unknown option (did you mean --%s?)", shown,
-                         nearest->name);
+        return error_set(err, ERROR_USAGE, "%.60s: unknown option (did you mean --%s%s?)", shown,
+                         before, nearest->name);
     return error_set(err, ERROR_USAGE, "%.60s: unknown option (see --help)", shown);
+}
+
+static bool is_of_command(const struct options *options, const struct option *row,
+                          struct error *err)
+{
+    return (row->commands & options->command) != 0 ||
+           error_set(err, ERROR_USAGE, "--%s: not an option of this command (see --help)",
+                     row->name);
 }
 
 /* Sets an option of the command line, or refuses it if it belongs to other commands. */
@@ -102,21 +122,38 @@ static bool set_argument(struct options *options, const struct option *row, cons
                          struct error *err)
 {
     char label[64];
+    if (!is_of_command(options, row, err))
+        return false;
     snprintf(label, sizeof label, "--%s", row->name);
-    if ((row->commands & options->command) == 0)
-        return error_set(err, ERROR_USAGE, "%s: not an option of this command (see --help)", label);
     return option_set(options, row, value, OPTION_FROM_COMMAND_LINE, label, err);
 }
 
-/* "--name", "--name=value", "--name value". Moves *at to the last argument used. */
+/* "--no-name"; *is_one: it is of this form, and the option can be off. */
+static bool read_off(struct options *options, const char *name, size_t n_name, bool *is_one,
+                     struct error *err)
+{
+    const struct option *row =
+        n_name > 3 && memcmp(name, "no-", 3) == 0 ? find(name + 3, n_name - 3) : NULL;
+    *is_one = row != NULL && option_can_be_off(row);
+    if (!*is_one)
+        return true;
+    if (name[n_name] == '=')
+        return error_set(err, ERROR_USAGE, "--no-%s: takes no value", row->name);
+    return is_of_command(options, row, err) && option_switch_off(options, row, err);
+}
+
+/* "--name", "--name=value", "--name value", "--no-name". Moves *at to the last argument used. */
 static bool read_long(struct options *options, int argc, char *const *argv, int *at,
                       struct error *err)
 {
     const char *name = argv[*at] + 2;
     size_t n_name = strcspn(name, "=");
     const struct option *row = find(name, n_name);
-    if (row == NULL)
-        return unknown(argv[*at], name, n_name, options->command, err);
+    if (row == NULL) {
+        bool is_off = false;
+        bool ok = read_off(options, name, n_name, &is_off, err);
+        return is_off ? ok : unknown(argv[*at], name, n_name, options->command, err);
+    }
     if (name[n_name] == '=')
         return set_argument(options, row, name + n_name + 1, err);
     if (row->implied != NULL)

@@ -185,6 +185,11 @@ void option_note_chosen(struct options *options, const char *name);
 bool option_set(struct options *options, const struct option *row, const char *value,
                 enum option_origin source, const char *label, struct error *err);
 
+/* "--no-NAME": whether there is such a thing, for what stands alone (then it means "no") and for
+ * texts that nothing sets by default (then it means none). */
+bool option_can_be_off(const struct option *row);
+bool option_switch_off(struct options *options, const struct option *row, struct error *err);
+
 /* The value as text that option_set() would take back; empty for a text that is not set. */
 bool option_format(const struct options *options, const struct option *row, struct buffer *out,
                    struct error *err);

@@ -73,6 +73,18 @@ static bool append_unset(struct dragoman *dragoman, const struct option *row, st
     return buffer_append_text(out, row->when_unset != NULL ? row->when_unset : "none", err);
 }
 
+/* Never given, or taken back (--no-NAME). */
+static bool is_unset(const struct options *options, const struct option *row,
+                     enum option_origin origin)
+{
+    const void *field = (const char *)options + row->field;
+    if (row->type == OPTION_TEXT)
+        return *(const char *const *)field == NULL;
+    if (row->type == OPTION_TEXTS)
+        return ((const struct texts *)field)->count == 0;
+    return origin == OPTION_DEFAULT && row->initial == NULL;
+}
+
 /* "name = value  # origin" */
 static bool append_option(struct dragoman *dragoman, const struct options *options,
                           const struct option *row, enum option_origin origin, struct buffer *out,
@@ -86,9 +98,8 @@ static bool append_option(struct dragoman *dragoman, const struct options *optio
     if (!buffer_printf(out, err, "%s = ", row->name))
         return false;
     if (!is_known)
-        return (origin == OPTION_DEFAULT && row->initial == NULL
-                    ? append_unset(dragoman, row, out, err)
-                    : option_format(options, row, out, err)) &&
+        return (is_unset(options, row, origin) ? append_unset(dragoman, row, out, err)
+                                               : option_format(options, row, out, err)) &&
                buffer_append_text(out, "  # ", err) && append_origin(row, origin, out, err) &&
                buffer_append_byte(out, '\n', err);
     bool is_given = origin >= OPTION_FROM_FILE;

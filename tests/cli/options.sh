@@ -33,6 +33,25 @@ refuse 'control bytes and bad UTF-8 are escaped' '--\\x1b\\x0a\\xff: unknown opt
 refuse 'a long argument is cut' '--x{58}: unknown option \(see --help\)' "${no[@]}" "--$(printf 'x%.0s' {1..10000})"
 refuse 'option of another command' '--beam: not an option of this command \(see --help\)' models --beam 4
 
+refuse 'near miss of a --no-' '--no-kep: unknown option \(did you mean --no-keep\?\)' "${no[@]}" --no-kep
+refuse 'no value for --no-' '--no-keep: takes no value' "${no[@]}" --no-keep=yes
+refuse '--no- of another command' '--keep: not an option of this command \(see --help\)' models --no-keep
+refuse '--no- of a number' '--no-beam: unknown option \(see --help\)' "${no[@]}" --no-beam
+refuse '--no- of what always has a text' '--no-field: unknown option .*' "${no[@]}" --no-field
+
+# --no-NAME: off, whatever the default and the settings say; texts are taken back.
+settings() { # NAME NAMES VALUES ARGUMENT...
+    local name="$1" names="$2" values="$3"
+    shift 3
+    expect "$name" out="$values\n" -- bash -c '"$@" --print-config | grep -E "^($0) ="' "$names" "$dragoman" "$@"
+}
+settings '--no-' 'keep|loop-guard' 'keep = no  # --keep\nloop-guard = no  # --loop-guard' --no-keep --no-loop-guard
+settings '=no' 'keep|loop-guard' 'keep = no  # --keep\nloop-guard = no  # --loop-guard' --keep=no --loop-guard=no
+settings 'the last word counts' 'keep|stats' 'keep = yes  # --keep\nstats = text  # --stats' --no-keep --no-stats --keep --stats
+export DRAGOMAN_STRICT=yes DRAGOMAN_TERMS=/nonexistent DRAGOMAN_PROTECT=x DRAGOMAN_QUIET=1 DRAGOMAN_CACHE=/nonexistent/x
+settings '--no- over the environment' 'strict|terms|protect|quiet|cache' 'strict = no  # --strict\nprotect = none  # --protect\nterms = none  # --terms\ncache = none  # --cache\nquiet = no  # --quiet' --no-strict --no-terms --no-protect --no-quiet --no-cache
+unset DRAGOMAN_STRICT DRAGOMAN_TERMS DRAGOMAN_PROTECT DRAGOMAN_QUIET DRAGOMAN_CACHE
+
 # Environment and file.
 config="$XDG_CONFIG_HOME/dragoman/config"
 DRAGOMAN_THREADS=4x refuse 'environment' "DRAGOMAN_THREADS: must be a number from 1 to 1024, not '4x'" "${no[@]}"
@@ -62,6 +81,7 @@ expect 'help' -- "$dragoman" --help
 check 'help begins with the usage' grep -q '^Usage: dragoman \[OPTION\]... \[FILE\]...$' .out
 check 'help fits 80 columns' bash -c '! grep -E "^.{81}" .out'
 expect 'help of everything' -- "$dragoman" --help=all
+check 'what is on by default can be off' grep -q -- '--\[no-\]keep ' .out
 check 'all options are there' bash -c 'grep -q -- --length-penalty .out && grep -q -- --max-line .out'
 check 'help of everything fits 80 columns' bash -c '! grep -E "^.{81}" .out'
 expect 'version' -- "$dragoman" --version
@@ -82,6 +102,7 @@ done
 for shell in bash zsh fish; do
     expect "completion of $shell" -- "$dragoman" __complete $shell
     check "completion of $shell knows the options" grep -q length-penalty .out
+    check "completion of $shell knows their off words" grep -q -- no-loop-guard .out
     if command -v $shell >/dev/null; then
         check "completion of $shell is its syntax" $shell -n .out
     fi
