@@ -2,15 +2,17 @@
 #include "kernels/x86/vec256.h"
 
 #include "kernels/tables.h"
+#include "kernels/x86/dpbusd.h"
 
 /* sum += four products of unsigned u and signed w in each lane. */
 KERNEL_INLINE void accumulate(vec_int *sum, vec_int u, vec_int w)
 {
-    sum->low = _mm256_dpbusd_avx_epi32(sum->low, u.low, w.low);
-    sum->high = _mm256_dpbusd_avx_epi32(sum->high, u.high, w.high);
+    DPBUSD_256(sum->low, u.low, w.low);
+    DPBUSD_256(sum->high, u.high, w.high);
 }
 
-#define I8_PANELS 1 /* twelve sums of sixteen registers */
+#define BLOCK_ROWS 6 /* twelve ymm sums of sixteen registers */
+#define MAX_SUMS 6
 
 #include "kernels/x86/shifted_i8.h"
 

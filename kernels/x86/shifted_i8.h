@@ -12,7 +12,6 @@
 
 #include "kernels/vector_finish.h"
 
-#define BLOCK_ROWS 6
 #define BLOCK_DEPTH ((size_t)8192)
 #define ROW_BYTES (BLOCK_DEPTH + 64) /* not a power of two: rows fall into different cache sets */
 
@@ -37,38 +36,65 @@ static inline vec_int start_sums(const struct matrix *w, size_t j)
     return vec_int_sub(vec_int_set(0), vec_int_shift_left(vec_int_load(w->sums + j), 7));
 }
 
-/* Adds the products of R rows and `depth` inputs of P panels, `panel_bytes` apart, to `sums`. */
+/* Adds the products of R rows and `depth` inputs of P panels (1, 2 or 4), `panel_bytes` apart, to
+ * `sums`. */
 KERNEL_INLINE void add_tile(const struct block *block, const int8_t *panel, size_t panel_bytes,
                             size_t depth, vec_int (*sums)[BLOCK_ROWS], const size_t R,
                             const size_t P)
 {
     const uint8_t *rows = block->rows[0];
-    const int8_t *second = panel + (P > 1 ? panel_bytes : 0);
-    for (size_t i = 0; i < depth; i += 4) {
-        vec_int group = vec_int_load(panel);
-        vec_int group2 = vec_int_load(second);
-        FOR_6_ROWS(R, vec_int u = vec_int_repeat(rows + r * ROW_BYTES);
-                   accumulate(&sums[0][r], u, group);
-                   if (P > 1) accumulate(&sums[P - 1][r], u, group2););
-        panel += 4 * MATRIX_PANEL;
-        second += 4 * MATRIX_PANEL;
-        rows += 4;
+    const int8_t *end = panel + depth * MATRIX_PANEL;
+    for (; panel < end; panel += 4 * MATRIX_PANEL, rows += 4) {
+        vec_int w0 = vec_int_load(panel), w1 = w0, w2 = w0, w3 = w0;
+        if (P > 1)
+            w1 = vec_int_load(panel + panel_bytes);
+        if (P > 2) {
+            w2 = vec_int_load(panel + 2 * panel_bytes);
+            w3 = vec_int_load(panel + 3 * panel_bytes);
+        }
+        FOR_12_ROWS(
+            R, vec_int u = vec_int_repeat(rows + r * ROW_BYTES); accumulate(&sums[0][r], u, w0);
+            if (P > 1) accumulate(&sums[1][r], u, w1); if (P > 2) {
+                accumulate(&sums[2][r], u, w2);
+                accumulate(&sums[3][r], u, w3);
+            });
     }
 }
+
+/* The start and the end of panel P of a tile, in constants: an array with a variable index would
+ * not stay in registers. */
+#define START_PANEL(P)                                                                             \
+    do {                                                                                           \
+        vec_int start = start_sums(w, j + (P)*MATRIX_PANEL);                                       \
+        FOR_12_ROWS(R, sums[P][r] = start;);                                                       \
+    } while (0)
+#define FINISH_PANEL(P, N)                                                                         \
+    do {                                                                                           \
+        FOR_12_ROWS(R, done[r] = sums[P][r];);                                                     \
+        tile_finish_i8(to, a_scales, w, row, R, j + (P)*MATRIX_PANEL, N, done, sizeof *done);      \
+    } while (0)
 
 /* R rows times P panels, the last of which has `n` channels. */
 KERNEL_INLINE void tile_i8(const struct block *block, const float *a_scales, const struct matrix *w,
                            size_t row, size_t j, size_t n, const struct tile_output *to,
                            const size_t R, const size_t P)
 {
-    vec_int sums[2][BLOCK_ROWS];
-    size_t panel_bytes = w->k_padded * MATRIX_PANEL, last = j + (P - 1) * MATRIX_PANEL;
-    vec_int start = start_sums(w, j), start2 = start_sums(w, last);
-    FOR_6_ROWS(R, sums[0][r] = start; if (P > 1) sums[P - 1][r] = start2;);
-    add_tile(block, w->i8 + j * w->k_padded, panel_bytes, w->k_padded, sums, R, P);
+    vec_int sums[4][BLOCK_ROWS], done[BLOCK_ROWS];
+    START_PANEL(0);
     if (P > 1)
-        tile_finish_i8(to, a_scales, w, row, R, j, MATRIX_PANEL, sums[0], sizeof(vec_int));
-    tile_finish_i8(to, a_scales, w, row, R, last, n, sums[P - 1], sizeof(vec_int));
+        START_PANEL(1);
+    if (P > 2) {
+        START_PANEL(2);
+        START_PANEL(3);
+    }
+    add_tile(block, w->i8 + j * w->k_padded, w->k_padded * MATRIX_PANEL, w->k_padded, sums, R, P);
+    FINISH_PANEL(0, P > 1 ? MATRIX_PANEL : n);
+    if (P > 1)
+        FINISH_PANEL(1, P > 2 ? MATRIX_PANEL : n);
+    if (P > 2) {
+        FINISH_PANEL(2, MATRIX_PANEL);
+        FINISH_PANEL(3, n);
+    }
 }
 
 /* One row deeper than a block, times one panel. */
@@ -86,47 +112,54 @@ static void tile_i8_deep(struct block *block, const int8_t *a, const float *a_sc
     tile_finish_i8(to, a_scales, w, row, 1, j, n, sums[0], sizeof(vec_int));
 }
 
-/* `rows` rows times P panels. */
+#define ROWS_CASE(R)                                                                               \
+    case R:                                                                                        \
+        if (R <= BLOCK_ROWS && R * P <= MAX_SUMS)                                                  \
+            tile_i8(block, a_scales, w, row, j, n, to, R, P);                                      \
+        break
+
+/* `rows` rows times the P panels from j on, if their sums fit the registers. */
 KERNEL_INLINE void tile_i8_rows(const struct block *block, const float *a_scales,
                                 const struct matrix *w, size_t row, size_t j, size_t n,
                                 const struct tile_output *to, size_t rows, const size_t P)
 {
     switch (rows) {
-    case 1:
-        tile_i8(block, a_scales, w, row, j, n, to, 1, P);
-        break;
-    case 2:
-        tile_i8(block, a_scales, w, row, j, n, to, 2, P);
-        break;
-    case 3:
-        tile_i8(block, a_scales, w, row, j, n, to, 3, P);
-        break;
-    case 4:
-        tile_i8(block, a_scales, w, row, j, n, to, 4, P);
-        break;
-    case 5:
-        tile_i8(block, a_scales, w, row, j, n, to, 5, P);
-        break;
-    default:
-        tile_i8(block, a_scales, w, row, j, n, to, 6, P);
+        ROWS_CASE(1);
+        ROWS_CASE(2);
+        ROWS_CASE(3);
+        ROWS_CASE(4);
+        ROWS_CASE(5);
+        ROWS_CASE(6);
+        ROWS_CASE(7);
+        ROWS_CASE(8);
+        ROWS_CASE(9);
+        ROWS_CASE(10);
+        ROWS_CASE(11);
+        ROWS_CASE(12);
     }
 }
 
-/* `rows` rows times the channels [j, end). */
+/* `rows` rows times the channels [j, end): as many panels at a time as the registers hold. */
 static void block_times_panels(const struct block *block, const float *a_scales,
                                const struct matrix *w, size_t row, size_t j, size_t end,
                                const struct tile_output *to, size_t rows)
 {
-    for (; I8_PANELS > 1 && end - j > MATRIX_PANEL; j += 2 * MATRIX_PANEL) {
-        size_t n = size_min(end - j - MATRIX_PANEL, MATRIX_PANEL);
-        tile_i8_rows(block, a_scales, w, row, j, n, to, rows, 2);
-        if (n < MATRIX_PANEL || end - j == 2 * MATRIX_PANEL)
-            return;
+    while (j < end) {
+        size_t left = end - j, p = 1;
+        if (left > 3 * MATRIX_PANEL && 4 * rows <= MAX_SUMS)
+            p = 4;
+        else if (left > MATRIX_PANEL && 2 * rows <= MAX_SUMS)
+            p = 2;
+        size_t n = size_min(left - (p - 1) * MATRIX_PANEL, MATRIX_PANEL);
+        if (p == 4)
+            tile_i8_rows(block, a_scales, w, row, j, n, to, rows, 4);
+        else if (p == 2)
+            tile_i8_rows(block, a_scales, w, row, j, n, to, rows, 2);
+        else
+            tile_i8_rows(block, a_scales, w, row, j, n, to, rows, 1);
+        j += p * MATRIX_PANEL;
     }
-    for (; j < end; j += MATRIX_PANEL)
-        tile_i8_rows(block, a_scales, w, row, j, size_min(end - j, MATRIX_PANEL), to, rows, 1);
 }
-
 static void matmul_i8(size_t m, const int8_t *a, size_t a_stride, const float *a_scales,
                       const struct matrix *w, size_t first, size_t count,
                       const struct epilogue *epilogue, float *out, size_t out_stride)

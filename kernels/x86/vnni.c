@@ -1,15 +1,20 @@
-/* vnni.c - AVX512-VNNI: the int8 product, two panels of channels at a time. */
+/* vnni.c - AVX512-VNNI: the int8 product. */
 #include "kernels/x86/vec512.h"
 
 #include "kernels/tables.h"
+#include "kernels/x86/dpbusd.h"
 
 /* sum += four products of unsigned u and signed w in each lane. */
 KERNEL_INLINE void accumulate(vec_int *sum, vec_int u, vec_int w)
 {
-    *sum = _mm512_dpbusd_epi32(*sum, u, w);
+    DPBUSD_512(*sum, u, w);
 }
 
-#define I8_PANELS 2 /* twelve sums of thirty-two registers; each broadcast serves two products */
+/* Twelve rows by two panels or six by four: 24 of the 32 registers hold sums. With as many, each
+ * weight that comes from the second-level cache serves twelve products, and two units that take 4
+ * cycles each are busy even with four rows. */
+#define BLOCK_ROWS 12
+#define MAX_SUMS 24
 
 #include "kernels/x86/shifted_i8.h"
 
