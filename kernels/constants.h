@@ -14,6 +14,7 @@
 #define EXP_LN2_HIGH 0x1.62e4p-1f   /* 15 bits: n * EXP_LN2_HIGH is exact */
 #define EXP_LN2_LOW 0x1.7f7d1cp-20f /* ln 2 - EXP_LN2_HIGH */
 #define EXP_ROUND 0x1.8p+23f        /* x + this - this rounds to an integer, ties to even */
+#define HALF_MAX 65504.0f           /* the largest finite IEEE half */
 /* (exp(r) - 1 - r) / r^2, 3.1e-9 of exp(r) */
 #define EXP_0 0x1.fffffcp-2f
 #define EXP_1 0x1.555492p-3f

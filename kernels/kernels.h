@@ -135,8 +135,8 @@ struct kernels {
     /* ---- attention ------------------------------------------------------------------------- */
 
     void (*attend_f32)(const struct attention *attention);
-    void (*attend_bf16)(
-        const struct attention *attention); /* keys and values bfloat16, widened exactly */
+    void (*attend_f16)(
+        const struct attention *attention); /* keys and values IEEE halves, widened exactly */
 
     /* ---- output layer: one block of a row of logits at a time ------------------------------ */
 
@@ -152,8 +152,8 @@ struct kernels {
 
     /* IEEE half, exact; subnormals kept */
     void (*widen_f16)(size_t n, const uint16_t *x, float *y);
-    void (*widen_bf16)(size_t n, const uint16_t *x, float *y);  /* exact */
-    void (*narrow_bf16)(size_t n, const float *x, uint16_t *y); /* nearest even, by integers */
+    /* To the nearest half, ties to even, subnormals kept; beyond +-65504 that; NaN stays NaN. */
+    void (*narrow_f16)(size_t n, const float *x, uint16_t *y);
 
     /* Largest |x|, or NaN if any x is NaN or infinite: the finite check of weights and the channel
      * scale. */

@@ -334,11 +334,33 @@ static float element_f32(const void *base, size_t offset, size_t i)
     return x;
 }
 
-static float element_bf16(const void *base, size_t offset, size_t i)
+static float widen(uint16_t x)
+{
+    uint32_t sign = (uint32_t)(x & 0x8000) << 16, exponent = x >> 10 & 31, mantissa = x & 0x3ff;
+    if (exponent == 31) /* infinity; NaN becomes quiet */
+        return bits_float(sign | 0x7f800000u | mantissa << 13 | (mantissa ? 0x400000u : 0));
+    if (exponent == 0) /* mantissa * 2^-24: zero and subnormals */
+        return bits_float(sign | float_bits((float)mantissa * 0x1p-24f));
+    return bits_float(sign | (exponent + 112) << 23 | mantissa << 13);
+}
+
+static uint16_t narrow(float x)
+{
+    uint32_t bits = abs_bits(x), sign = float_bits(x) >> 16 & 0x8000;
+    if (bits > BITS_INFINITY) /* NaN becomes quiet */
+        return (uint16_t)(sign | 0x7e00 | (bits >> 13 & 0x3ff));
+    if (bits >= float_bits(HALF_MAX))
+        return (uint16_t)(sign | 0x7bff);
+    if (bits < float_bits(0x1p-14f)) /* a multiple of 2^-24, the carry into normals included */
+        return (uint16_t)(sign | (uint32_t)(bits_float(bits) * 0x1p24f + EXP_ROUND - EXP_ROUND));
+    return (uint16_t)(sign | (((bits + 0xfff + (bits >> 13 & 1)) >> 13) - (112u << 10)));
+}
+
+static float element_f16(const void *base, size_t offset, size_t i)
 {
     uint16_t x;
     memcpy(&x, (const char *)base + offset + i * sizeof x, sizeof x);
-    return bits_float((uint32_t)x << 16);
+    return widen(x);
 }
 
 static float score(const struct attention *at, size_t i, size_t j,
@@ -385,42 +407,23 @@ static void attend_f32(const struct attention *attention)
     attend(attention, element_f32);
 }
 
-static void attend_bf16(const struct attention *attention)
+static void attend_f16(const struct attention *attention)
 {
-    attend(attention, element_bf16);
+    attend(attention, element_f16);
 }
 
 /* ---- conversions ----------------------------------------------------------------------- */
 
 static void widen_f16(size_t n, const uint16_t *x, float *y)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint32_t sign = (uint32_t)(x[i] & 0x8000) << 16, exponent = x[i] >> 10 & 31;
-        uint32_t mantissa = x[i] & 0x3ff;
-        if (exponent == 31) /* infinity; NaN becomes quiet */
-            y[i] = bits_float(sign | 0x7f800000u | mantissa << 13 | (mantissa ? 0x400000u : 0));
-        else if (exponent == 0) /* mantissa * 2^-24: zero and subnormals */
-            y[i] = bits_float(sign | float_bits((float)mantissa * 0x1p-24f));
-        else
-            y[i] = bits_float(sign | (exponent + 112) << 23 | mantissa << 13);
-    }
+    for (size_t i = 0; i < n; i++)
+        y[i] = widen(x[i]);
 }
 
-static void widen_bf16(size_t n, const uint16_t *x, float *y)
+static void narrow_f16(size_t n, const float *x, uint16_t *y)
 {
     for (size_t i = 0; i < n; i++)
-        y[i] = bits_float((uint32_t)x[i] << 16);
-}
-
-static void narrow_bf16(size_t n, const float *x, uint16_t *y)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits = float_bits(x[i]);
-        if (abs_bits(x[i]) > BITS_INFINITY)
-            y[i] = (uint16_t)(bits >> 16 | 0x40);
-        else
-            y[i] = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-    }
+        y[i] = narrow(x[i]);
 }
 
 static float finite_max(size_t n, const float *x)
@@ -444,13 +447,12 @@ void scalar_fill(struct kernels *table)
                               .add = add,
                               .scale_add = scale_add,
                               .attend_f32 = attend_f32,
-                              .attend_bf16 = attend_bf16,
+                              .attend_f16 = attend_f16,
                               .maximum = maximum,
                               .arg_max = arg_max,
                               .sum_exp = sum_exp,
                               .select_above = select_above,
                               .widen_f16 = widen_f16,
-                              .widen_bf16 = widen_bf16,
-                              .narrow_bf16 = narrow_bf16,
+                              .narrow_f16 = narrow_f16,
                               .finite_max = finite_max};
 }

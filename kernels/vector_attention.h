@@ -1,77 +1,69 @@
 /* vector_attention.h - one head's attention on sixteen lanes. Included by a unit's file after its
  * vec*.h.
  *
- * Keys and values are taken in blocks: bfloat16 ones are widened into a buffer once a block, and
- * all queries pass over a block while it is in the first-level cache. Values accumulate in `out`, j
- * upward, so blocks leave no trace in the result. */
+ * Up to VEC_ATTEND_QUERIES queries pass over the keys and values together, so that each is loaded
+ * (and widened, if half) once for all of them: what a step of beam search asks of the encoder's
+ * states, and an encoder of itself. */
 #ifndef DRAGOMAN_KERNELS_VECTOR_ATTENTION_H
 #define DRAGOMAN_KERNELS_VECTOR_ATTENTION_H
 
 #include "kernels/tables.h"
 #include "kernels/vector_rows.h"
+#include "kernels/vector_tile.h"
 
-#define WIDENED_FLOATS ((size_t)4096) /* 16 KiB, half a first-level cache */
-#define MAX_BLOCK_KEYS ((size_t)64)
+#ifndef VEC_ATTEND_QUERIES
+#define VEC_ATTEND_QUERIES                                                                         \
+    1 /* sixteen registers or narrow ones: four sums of one query fill them */
+#endif
+
 #define SCORED_KEYS ((size_t)4) /* keys that share each load of a query */
 
-/* A block of keys or values as float rows. */
-struct attention_block {
-    const float *rows[MAX_BLOCK_KEYS];
-    float widened[WIDENED_FLOATS] __attribute__((aligned(64)));
-};
-
-static inline void load_block(struct attention_block *block, const struct attention *at,
-                              size_t first, size_t count, size_t offset, bool bf16)
+/* Sixteen numbers of a key or value from number i on; `n` of them are there. */
+KERNEL_INLINE vec load_numbers(const char *row, size_t i, size_t n, const bool half)
 {
-    size_t padded = (at->head_width + LANES - 1) / LANES * LANES;
-    for (size_t j = 0; j < count; j++) {
-        const void *from = (const char *)at->rows[first + j] + offset;
-        float *to = block->widened + j * padded;
-        if (bf16)
-            widen_bf16(at->head_width, from, to);
-        block->rows[j] = bf16 ? to : from;
-    }
+    const uint16_t *halves = (const uint16_t *)(const void *)row + i;
+    const float *floats = (const float *)(const void *)row + i;
+    if (n == LANES)
+        return half ? vec_load_f16(halves) : vec_load(floats);
+    if (!half)
+        return vec_load_part(floats, n);
+    uint16_t last[LANES] = {0};
+    memcpy(last, halves, n * sizeof *last);
+    return vec_load_f16(last);
 }
 
-/* q . k for one query and four keys. */
-static inline void score_keys(size_t width, const float *query, const float *const *keys,
-                              float out[SCORED_KEYS])
+/* Adds sixteen numbers' products of Q queries and four keys. */
+KERNEL_INLINE void add_scores(const float *query, size_t stride, const char *const *keys, size_t i,
+                              size_t n, vec (*sums)[SCORED_KEYS], const bool half, const size_t Q)
 {
-    const float *a = keys[0], *b = keys[1], *c = keys[2], *d = keys[3];
-    vec sum_a = vec_set(0.0f), sum_b = sum_a, sum_c = sum_a, sum_d = sum_a;
-    size_t i = 0;
-    for (; i + LANES <= width; i += LANES) {
-        vec q = vec_load(query + i);
-        sum_a = vec_fma(q, vec_load(a + i), sum_a);
-        sum_b = vec_fma(q, vec_load(b + i), sum_b);
-        sum_c = vec_fma(q, vec_load(c + i), sum_c);
-        sum_d = vec_fma(q, vec_load(d + i), sum_d);
-    }
-    if (i < width) {
-        vec q = vec_load_part(query + i, width - i);
-        sum_a = vec_fma(q, vec_load_part(a + i, width - i), sum_a);
-        sum_b = vec_fma(q, vec_load_part(b + i, width - i), sum_b);
-        sum_c = vec_fma(q, vec_load_part(c + i, width - i), sum_c);
-        sum_d = vec_fma(q, vec_load_part(d + i, width - i), sum_d);
-    }
-    vec_fold4(sum_a, sum_b, sum_c, sum_d, out);
+    vec a = load_numbers(keys[0], i, n, half), b = load_numbers(keys[1], i, n, half);
+    vec c = load_numbers(keys[2], i, n, half), d = load_numbers(keys[3], i, n, half);
+    FOR_4_ROWS(Q, const float *from = query + r * stride + i;
+               vec q = n == LANES ? vec_load(from) : vec_load_part(from, n);
+               sums[r][0] = vec_fma(q, a, sums[r][0]); sums[r][1] = vec_fma(q, b, sums[r][1]);
+               sums[r][2] = vec_fma(q, c, sums[r][2]); sums[r][3] = vec_fma(q, d, sums[r][3]););
 }
 
-/* The dot products of all queries with keys [first, first + count) into `weights`. */
-static inline void score_block(const struct attention *at, struct attention_block *block,
-                               size_t first, size_t count)
+/* The dot products of Q queries, i and following, with all keys into `weights`, whose rows are
+ * padded to whole vectors. */
+KERNEL_INLINE void score_queries(const struct attention *at, size_t i, const bool half,
+                                 const size_t Q)
 {
-    for (size_t j = count; j % SCORED_KEYS; j++)
-        block->rows[j] = block->rows[count - 1];
-    for (size_t i = 0; i < at->n_queries; i++) {
-        const float *query = at->queries + i * at->query_stride;
-        float *out = at->weights + i * at->weights_stride + first;
-        for (size_t j = 0; j < count; j += SCORED_KEYS) {
-            float scores[SCORED_KEYS];
-            score_keys(at->head_width, query, block->rows + j, scores);
-            size_t n = count - j < SCORED_KEYS ? count - j : SCORED_KEYS;
-            memcpy(out + j, scores, n * sizeof *scores);
-        }
+    const float *query = at->queries + i * at->query_stride;
+    float *out = at->weights + i * at->weights_stride;
+    size_t width = at->head_width, whole = width / LANES * LANES;
+    for (size_t j = 0; j < at->n_keys; j += SCORED_KEYS) {
+        const char *keys[SCORED_KEYS];
+        vec sums[4][SCORED_KEYS];
+        for (size_t k = 0; k < SCORED_KEYS; k++)
+            keys[k] = (const char *)at->rows[size_min(j + k, at->n_keys - 1)] + at->key_offset;
+        FOR_4_ROWS(Q, sums[r][0] = sums[r][1] = sums[r][2] = sums[r][3] = vec_set(0.0f););
+        for (size_t d = 0; d < whole; d += LANES)
+            add_scores(query, at->query_stride, keys, d, LANES, sums, half, Q);
+        if (whole < width)
+            add_scores(query, at->query_stride, keys, whole, width - whole, sums, half, Q);
+        FOR_4_ROWS(Q, vec_fold4(sums[r][0], sums[r][1], sums[r][2], sums[r][3],
+                                out + r * at->weights_stride + j););
     }
 }
 
@@ -99,85 +91,76 @@ static inline void softmax_row(size_t n, float *p, float scale, const float *bia
         vec_store(p + j, vec_mul(vec_load(p + j), inverse));
 }
 
-/* out += sum_j p_j v_j over one block, for sixteen times four values at a time. */
-static inline void add_values(size_t width, size_t count, const float *p, const float *const *rows,
-                              float *out)
+/* out = sum_j p_j v_j of Q queries for C (1, 2 or 4) times sixteen values from d on; `n` are there
+ * of the last sixteen. */
+KERNEL_INLINE void add_values(const struct attention *at, size_t i, size_t d, size_t n,
+                              const bool half, const size_t Q, const size_t C)
 {
-    size_t i = 0;
-    for (; i + 4 * LANES <= width; i += 4 * LANES) {
-        vec a = vec_load(out + i), b = vec_load(out + i + LANES);
-        vec c = vec_load(out + i + 2 * LANES), d = vec_load(out + i + 3 * LANES);
-        for (size_t j = 0; j < count; j++) {
-            const float *value = rows[j] + i;
-            vec weight = vec_set(p[j]);
-            a = vec_fma(weight, vec_load(value), a);
-            b = vec_fma(weight, vec_load(value + LANES), b);
-            c = vec_fma(weight, vec_load(value + 2 * LANES), c);
-            d = vec_fma(weight, vec_load(value + 3 * LANES), d);
+    const float *p = at->weights + i * at->weights_stride;
+    vec sums[4][4], zero = vec_set(0.0f);
+    FOR_4_ROWS(Q, sums[r][0] = sums[r][1] = sums[r][2] = sums[r][3] = zero;);
+    for (size_t j = 0; j < at->n_keys; j++) {
+        const char *value = (const char *)at->rows[j] + at->value_offset;
+        vec a = load_numbers(value, d, C > 1 ? LANES : n, half), b = zero, c = zero, e = zero;
+        if (C > 1)
+            b = load_numbers(value, d + LANES, C > 2 ? LANES : n, half);
+        if (C > 2) {
+            c = load_numbers(value, d + 2 * LANES, LANES, half);
+            e = load_numbers(value, d + 3 * LANES, n, half);
         }
-        vec_store(out + i, a);
-        vec_store(out + i + LANES, b);
-        vec_store(out + i + 2 * LANES, c);
-        vec_store(out + i + 3 * LANES, d);
+        FOR_4_ROWS(Q, vec weight = vec_set(p[r * at->weights_stride + j]);
+                   sums[r][0] = vec_fma(weight, a, sums[r][0]);
+                   if (C > 1) sums[r][1] = vec_fma(weight, b, sums[r][1]);
+                   if (C > 2) sums[r][2] = vec_fma(weight, c, sums[r][2]);
+                   if (C > 2) sums[r][3] = vec_fma(weight, e, sums[r][3]););
     }
-    for (; i < width; i += LANES) {
-        size_t n = width - i < LANES ? width - i : LANES;
-        vec a = vec_load_part(out + i, n);
-        for (size_t j = 0; j < count; j++)
-            a = vec_fma(vec_set(p[j]), vec_load_part(rows[j] + i, n), a);
-        vec_store_part(out + i, n, a);
-    }
+    FOR_4_ROWS(Q, float *out = at->out + (i + r) * at->out_stride + d;
+               if (C == 1 && n < LANES) vec_store_part(out, n, sums[r][0]);
+               else vec_store(out, sums[r][0]); if (C > 1) vec_store(out + LANES, sums[r][1]);
+               if (C > 2) vec_store(out + 2 * LANES, sums[r][2]);
+               if (C > 2) vec_store(out + 3 * LANES, sums[r][3]););
 }
 
-static inline void attend(const struct attention *at, bool bf16)
+/* Q queries from i on. */
+KERNEL_INLINE void attend_queries(const struct attention *at, size_t i, const bool half,
+                                  const size_t Q)
 {
-    struct attention_block block;
-    size_t padded = (at->head_width + LANES - 1) / LANES * LANES;
-    size_t step = WIDENED_FLOATS / padded / SCORED_KEYS * SCORED_KEYS;
-    step = step > MAX_BLOCK_KEYS ? MAX_BLOCK_KEYS : step;
-    for (size_t j = 0; j < at->n_keys; j += step) {
-        size_t count = at->n_keys - j < step ? at->n_keys - j : step;
-        load_block(&block, at, j, count, at->key_offset, bf16);
-        score_block(at, &block, j, count);
-    }
-    for (size_t i = 0; i < at->n_queries; i++) {
-        const float *bias = at->bias ? at->bias + i * at->bias_stride : NULL;
-        if (at->n_keys > 0)
-            softmax_row(at->n_keys, at->weights + i * at->weights_stride, at->scale, bias);
-        memset(at->out + i * at->out_stride, 0, at->head_width * sizeof *at->out);
-    }
-    for (size_t j = 0; j < at->n_keys; j += step) {
-        size_t count = at->n_keys - j < step ? at->n_keys - j : step;
-        load_block(&block, at, j, count, at->value_offset, bf16);
-        for (size_t i = 0; i < at->n_queries; i++)
-            add_values(at->head_width, count, at->weights + i * at->weights_stride + j, block.rows,
-                       at->out + i * at->out_stride);
-    }
+    score_queries(at, i, half, Q);
+    for (size_t r = 0; r < Q && at->n_keys > 0; r++)
+        softmax_row(at->n_keys, at->weights + (i + r) * at->weights_stride, at->scale,
+                    at->bias ? at->bias + (i + r) * at->bias_stride : NULL);
+    size_t d = 0, width = at->head_width;
+    for (; d + 4 * LANES <= width; d += 4 * LANES)
+        add_values(at, i, d, LANES, half, Q, 4);
+    for (; d + 2 * LANES <= width; d += 2 * LANES)
+        add_values(at, i, d, LANES, half, Q, 2);
+    for (; d < width; d += LANES)
+        add_values(at, i, d, size_min(width - d, LANES), half, Q, 1);
 }
 
-/* Heads too wide for the buffer are left to plain C; no model has them. */
-#define MAX_HEAD_WIDTH (WIDENED_FLOATS / SCORED_KEYS)
+KERNEL_INLINE void attend(const struct attention *at, const bool half)
+{
+    for (size_t i = 0, n; i < at->n_queries; i += n) {
+        n = size_min(at->n_queries - i, VEC_ATTEND_QUERIES);
+        if (n >= 4)
+            attend_queries(at, i, half, VEC_ATTEND_QUERIES < 4 ? 1 : 4);
+        else if (n == 3)
+            attend_queries(at, i, half, VEC_ATTEND_QUERIES < 3 ? 1 : 3);
+        else if (n == 2)
+            attend_queries(at, i, half, VEC_ATTEND_QUERIES < 2 ? 1 : 2);
+        else
+            attend_queries(at, i, half, 1);
+    }
+}
 
 static void attend_f32(const struct attention *attention)
 {
-    struct kernels plain;
-    if (attention->head_width <= MAX_HEAD_WIDTH) {
-        attend(attention, false);
-    } else {
-        scalar_fill(&plain);
-        plain.attend_f32(attention);
-    }
+    attend(attention, false);
 }
 
-static void attend_bf16(const struct attention *attention)
+static void attend_f16(const struct attention *attention)
 {
-    struct kernels plain;
-    if (attention->head_width <= MAX_HEAD_WIDTH) {
-        attend(attention, true);
-    } else {
-        scalar_fill(&plain);
-        plain.attend_bf16(attention);
-    }
+    attend(attention, true);
 }
 
 #endif

@@ -215,25 +215,14 @@ static void widen_f16(size_t n, const uint16_t *x, float *y)
     vec_store_part(y, n, vec_load_f16(last));
 }
 
-static void widen_bf16(size_t n, const uint16_t *x, float *y)
+static void narrow_f16(size_t n, const float *x, uint16_t *y)
 {
     for (; n >= LANES; n -= LANES, x += LANES, y += LANES)
-        vec_store(y, vec_load_bf16(x));
-    if (n == 0)
-        return;
-    uint16_t last[KERNEL_LANES] = {0};
-    memcpy(last, x, n * sizeof *x);
-    vec_store_part(y, n, vec_load_bf16(last));
-}
-
-static void narrow_bf16(size_t n, const float *x, uint16_t *y)
-{
-    for (; n >= LANES; n -= LANES, x += LANES, y += LANES)
-        vec_store_bf16(y, vec_load(x));
+        vec_store_f16(y, vec_load(x));
     if (n == 0)
         return;
     uint16_t last[KERNEL_LANES];
-    vec_store_bf16(last, vec_load_part(x, n));
+    vec_store_f16(last, vec_load_part(x, n));
     memcpy(y, last, n * sizeof *y);
 }
 

@@ -64,9 +64,8 @@ struct step_row {
                                its heads; or NULL */
 };
 
-/* What cached keys and values are. AUTO: float, but bfloat16 in an int8 model so large that they
- * would fill the memory. */
-enum cache_precision { CACHE_AUTO, CACHE_F32, CACHE_BF16 };
+/* What cached keys and values are. AUTO: IEEE halves in an int8 model, else float. */
+enum cache_precision { CACHE_AUTO, CACHE_F32, CACHE_F16 };
 
 /* What a session must have room for. */
 struct session_limits {

@@ -63,7 +63,7 @@ static void set_bias(const struct attention_view *view, struct attention_scratch
 static void attend_full(const struct kernels *kernels, const struct attention_view *view,
                         struct attention_scratch *scratch)
 {
-    size_t number_bytes = view->is_bf16 ? 2 : 4;
+    size_t number_bytes = view->is_f16 ? 2 : 4;
     for (size_t first = 0; first < view->n_queries; first += ATTENTION_QUERIES) {
         size_t n = view->n_queries - first;
         struct attention head = {
@@ -85,7 +85,7 @@ static void attend_full(const struct kernels *kernels, const struct attention_vi
             head.value_offset = view->value_offset + column * number_bytes;
             if (view->bias != NULL)
                 set_bias(view, scratch, &head, first, h);
-            (view->is_bf16 ? kernels->attend_bf16 : kernels->attend_f32)(&head);
+            (view->is_f16 ? kernels->attend_f16 : kernels->attend_f32)(&head);
             if (view->mean_weights != NULL)
                 add_weights(view, &head, first, h);
         }

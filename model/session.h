@@ -38,7 +38,7 @@ struct session {
     const struct kernels *kernels;
     const struct arch *arch;
     struct session_limits limits;
-    bool is_bf16; /* cached keys and values are bfloat16 */
+    bool is_f16; /* cached keys and values are IEEE halves */
 
     struct cache_shape self_shape, cross_shape;
     struct page_pool self_pages, cross_pages;

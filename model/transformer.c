@@ -93,8 +93,8 @@ static void encoder_layer(struct session *session, const struct encoder_batch *b
 /* Puts numbers into a cache row. */
 static void store_row(const struct session *session, size_t n, const float *x, void *row)
 {
-    if (session->is_bf16)
-        session->kernels->narrow_bf16(n, x, row);
+    if (session->is_f16)
+        session->kernels->narrow_f16(n, x, row);
     else
         memcpy(row, x, n * sizeof *x);
 }
@@ -164,7 +164,7 @@ static void self_attention(struct session *session, uint32_t l, size_t m,
 {
     const struct config *config = session->config;
     const struct attention_block *self = &session->network->decoder.layers[l].self;
-    size_t n_wide = decoder_attention_width(config), number_bytes = session->is_bf16 ? 2 : 4;
+    size_t n_wide = decoder_attention_width(config), number_bytes = session->is_f16 ? 2 : 4;
     size_t layer_bytes = l * cache_layer_bytes(&session->self_shape);
     self_project(session, self, m, x, session->projected, n_wide);
     for (size_t i = 0; i < m; i++) {
@@ -184,7 +184,7 @@ static void self_attention(struct session *session, uint32_t l, size_t m,
             .rows = history_rows(&sentence->history, rows[i].slot),
             .key_offset = layer_bytes,
             .value_offset = layer_bytes + n_wide * number_bytes,
-            .is_bf16 = session->is_bf16,
+            .is_f16 = session->is_f16,
             .scale = config->decoder_attention_scale,
             .bias = session->decoder_bias.values != NULL ? &session->decoder_bias : NULL,
             .out = session->context + i * n_wide,
@@ -200,7 +200,7 @@ static void cross_attention(struct session *session, uint32_t l, size_t m,
 {
     const struct config *config = session->config;
     const struct attention_block *cross = &session->network->decoder.layers[l].cross;
-    size_t n_wide = decoder_attention_width(config), number_bytes = session->is_bf16 ? 2 : 4;
+    size_t n_wide = decoder_attention_width(config), number_bytes = session->is_f16 ? 2 : 4;
     size_t layer_bytes = l * cache_layer_bytes(&session->cross_shape);
     bool is_last = l + 1 == config->decoder_layers;
     struct epilogue plain = {0};
@@ -223,7 +223,7 @@ static void cross_attention(struct session *session, uint32_t l, size_t m,
             .rows = sentence->cross_rows,
             .key_offset = layer_bytes,
             .value_offset = layer_bytes + n_wide * number_bytes,
-            .is_bf16 = session->is_bf16,
+            .is_f16 = session->is_f16,
             .scale = config->decoder_attention_scale,
             .out = session->context + i * n_wide,
             .out_stride = n_wide,

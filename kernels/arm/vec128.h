@@ -3,6 +3,7 @@
 #ifndef DRAGOMAN_KERNELS_ARM_VEC128_H
 #define DRAGOMAN_KERNELS_ARM_VEC128_H
 
+#include "kernels/constants.h"
 #include "kernels/kernels.h"
 
 #include <arm_neon.h>
@@ -236,27 +237,13 @@ static inline vec vec_load_f16(const uint16_t *p)
                  vcvt_f32_f16(vreinterpret_f16_u16(vget_high_u16(high)))};
 }
 
-static inline vec vec_load_bf16(const uint16_t *p)
+static inline void vec_store_f16(uint16_t *p, vec x)
 {
-    uint16x8_t low = vld1q_u16(p), high = vld1q_u16(p + 8);
-    return vec_from_bits(
-        (vec_mask){vshll_n_u16(vget_low_u16(low), 16), vshll_n_u16(vget_high_u16(low), 16),
-                   vshll_n_u16(vget_low_u16(high), 16), vshll_n_u16(vget_high_u16(high), 16)});
-}
-
-static inline uint16x4_t vec_narrow_quarter(float32x4_t x)
-{
-    uint32x4_t bits = vreinterpretq_u32_f32(x);
-    uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
-    uint32x4_t rounded = vaddq_u32(vaddq_u32(bits, vdupq_n_u32(0x7fff)), odd);
-    uint32x4_t quiet = vorrq_u32(bits, vdupq_n_u32(0x400000));
-    return vshrn_n_u32(vbslq_u32(vceqq_f32(x, x), rounded, quiet), 16);
-}
-
-static inline void vec_store_bf16(uint16_t *p, vec x)
-{
-    vst1q_u16(p, vcombine_u16(vec_narrow_quarter(x.a), vec_narrow_quarter(x.b)));
-    vst1q_u16(p + 8, vcombine_u16(vec_narrow_quarter(x.c), vec_narrow_quarter(x.d)));
+    x = vec_min(vec_set(HALF_MAX), vec_max(vec_set(-HALF_MAX), x));
+    vst1q_u16(p, vcombine_u16(vreinterpret_u16_f16(vcvt_f16_f32(x.a)),
+                              vreinterpret_u16_f16(vcvt_f16_f32(x.b))));
+    vst1q_u16(p + 8, vcombine_u16(vreinterpret_u16_f16(vcvt_f16_f32(x.c)),
+                                  vreinterpret_u16_f16(vcvt_f16_f32(x.d))));
 }
 
 /* ---- integers of a panel ------------------------------------------------------------------ */

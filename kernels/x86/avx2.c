@@ -33,13 +33,12 @@ void avx2_fill(struct kernels *table)
                               .add = add,
                               .scale_add = scale_add,
                               .attend_f32 = attend_f32,
-                              .attend_bf16 = attend_bf16,
+                              .attend_f16 = attend_f16,
                               .maximum = maximum,
                               .arg_max = arg_max,
                               .sum_exp = sum_exp,
                               .select_above = select_above,
                               .widen_f16 = widen_f16,
-                              .widen_bf16 = widen_bf16,
-                              .narrow_bf16 = narrow_bf16,
+                              .narrow_f16 = narrow_f16,
                               .finite_max = finite_max};
 }

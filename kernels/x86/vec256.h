@@ -7,6 +7,7 @@
 #ifndef DRAGOMAN_KERNELS_X86_VEC256_H
 #define DRAGOMAN_KERNELS_X86_VEC256_H
 
+#include "kernels/constants.h"
 #include "kernels/kernels.h"
 #include "kernels/x86/fold.h"
 
@@ -210,32 +211,13 @@ static inline vec vec_load_f16(const uint16_t *p)
                  _mm256_cvtph_ps(vec_load_half_words(p + 8))};
 }
 
-static inline __m256 vec_widen_bf16(__m128i words)
+static inline void vec_store_f16(uint16_t *p, vec a)
 {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(words), 16));
-}
-
-static inline vec vec_load_bf16(const uint16_t *p)
-{
-    return (vec){vec_widen_bf16(vec_load_half_words(p)),
-                 vec_widen_bf16(vec_load_half_words(p + 8))};
-}
-
-static inline __m256i vec_narrow_half(__m256 a)
-{
-    __m256i bits = _mm256_castps_si256(a);
-    __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
-    __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
-    __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
-    __m256 nan = _mm256_cmp_ps(a, a, _CMP_UNORD_Q);
-    __m256i chosen = _mm256_blendv_epi8(rounded, quiet, _mm256_castps_si256(nan));
-    return _mm256_srli_epi32(chosen, 16);
-}
-
-static inline void vec_store_bf16(uint16_t *p, vec a)
-{
-    __m256i words = _mm256_packus_epi32(vec_narrow_half(a.low), vec_narrow_half(a.high));
-    _mm256_storeu_si256((__m256i *)(void *)p, _mm256_permute4x64_epi64(words, 0xd8));
+    a = vec_min(vec_set(HALF_MAX), vec_max(vec_set(-HALF_MAX), a));
+    __m128i *to = (__m128i *)(void *)p;
+    _mm_storeu_si128(to, _mm256_cvtps_ph(a.low, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    _mm_storeu_si128(to + 1,
+                     _mm256_cvtps_ph(a.high, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
 /* ---- integers of a panel ------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 #ifndef DRAGOMAN_KERNELS_X86_VEC512_H
 #define DRAGOMAN_KERNELS_X86_VEC512_H
 
+#include "kernels/constants.h"
 #include "kernels/kernels.h"
 #include "kernels/x86/fold.h"
 
@@ -11,6 +12,9 @@
 
 /* Rows of the float product's register block: enough sums to cover the latency of two fma units. */
 #define VEC_MATMUL_ROWS 12
+
+/* Queries that attend together: sixteen sums of thirty-two registers. */
+#define VEC_ATTEND_QUERIES 4
 
 typedef __m512 vec;
 typedef __m512i vec_int; /* sixteen int32, or 64 bytes, of a panel */
@@ -174,20 +178,11 @@ static inline vec vec_load_f16(const uint16_t *p)
     return _mm512_cvtph_ps(vec_load_words(p));
 }
 
-static inline vec vec_load_bf16(const uint16_t *p)
+static inline void vec_store_f16(uint16_t *p, vec a)
 {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(vec_load_words(p)), 16));
-}
-
-static inline void vec_store_bf16(uint16_t *p, vec a)
-{
-    __m512i bits = _mm512_castps_si512(a);
-    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
-    __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
-    __mmask16 nan = _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
-    __m512i chosen = _mm512_srli_epi32(_mm512_mask_mov_epi32(rounded, nan, quiet), 16);
-    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(chosen));
+    a = vec_min(vec_set(HALF_MAX), vec_max(vec_set(-HALF_MAX), a));
+    _mm256_storeu_si256((__m256i *)(void *)p,
+                        _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
 /* ---- integers of a panel ------------------------------------------------------------------ */

@@ -126,7 +126,7 @@ static void bench_products(const struct kernels *kernels, enum matrix_kind kind,
 struct rows_job {
     const struct kernels *kernels;
     const struct attention *attention;
-    bool bf16;
+    bool f16;
     enum activation activation;
     size_t n;
     float *x, *y, *gain;
@@ -137,7 +137,7 @@ struct rows_job {
 static void run_attention(const void *job)
 {
     const struct rows_job *r = job;
-    (r->bf16 ? r->kernels->attend_bf16 : r->kernels->attend_f32)(r->attention);
+    (r->f16 ? r->kernels->attend_f16 : r->kernels->attend_f32)(r->attention);
 }
 
 static void bench_attention(const struct kernels *kernels)
@@ -145,14 +145,14 @@ static void bench_attention(const struct kernels *kernels)
     static const size_t shapes[][3] = {
         {1, 32, 64}, {4, 32, 64}, {32, 32, 64}, {4, 28, 32}, {100, 100, 64}};
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
-        for (int bf16 = 0; bf16 < 2; bf16++) {
+        for (int f16 = 0; f16 < 2; f16++) {
             size_t queries = shapes[s][0], keys = shapes[s][1], width = shapes[s][2];
             float *memory = floats(keys * 2 * width), *q = floats(queries * width);
             float *out = floats(queries * width), *weights = floats(queries * (keys + 16));
             const void **rows = allocate(keys * sizeof *rows);
             for (size_t j = 0; j < keys; j++)
                 rows[j] = memory + j * 2 * width;
-            if (bf16)
+            if (f16)
                 memset(memory, 0, keys * 2 * width * sizeof *memory);
             const struct attention at = {queries,
                                          keys,
@@ -161,7 +161,7 @@ static void bench_attention(const struct kernels *kernels)
                                          width,
                                          rows,
                                          0,
-                                         width * (bf16 ? 2 : 4),
+                                         width * (f16 ? 2 : 4),
                                          0.125f,
                                          NULL,
                                          0,
@@ -169,10 +169,10 @@ static void bench_attention(const struct kernels *kernels)
                                          width,
                                          weights,
                                          (keys + 15) / 16 * 16};
-            const struct rows_job job = {.kernels = kernels, .attention = &at, .bf16 = bf16};
+            const struct rows_job job = {.kernels = kernels, .attention = &at, .f16 = f16};
             double seconds = measure(run_attention, &job);
             printf("attend_%s %zu queries, %zu keys, width %zu: %.2f us, %.1f GMAC/s\n",
-                   bf16 ? "bf16" : "f32", queries, keys, width, seconds * 1e6,
+                   f16 ? "f16" : "f32", queries, keys, width, seconds * 1e6,
                    2e-9 * (double)(queries * keys * width) / seconds);
             free(memory), free(q), free(out), free(weights), free(rows);
         }

@@ -240,7 +240,7 @@ START_TEST(bfloat16_caches)
         struct session_limits limits = {.n_slots = N_SLOTS,
                                         .max_rows = MAX_SENTENCES * N_SLOTS,
                                         .max_tokens = 100,
-                                        .cache = CACHE_BF16};
+                                        .cache = CACHE_F16};
         ck_assert(session_new(&run.session, model, &limits, &err));
         for (uint32_t i = 0; t == 0 && i < MAX_SENTENCES; i++)
             run_together(&run, i, 1, 1, wanted);

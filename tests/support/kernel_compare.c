@@ -249,10 +249,10 @@ static const char *check_rows_alone(const struct kernels *expected, const struct
 enum bias_kind { BIAS_NONE, BIAS_SHARED, BIAS_OWN, BIAS_KINDS };
 
 static const char *compare_attention(const struct kernels *expected, const struct kernels *actual,
-                                     bool bf16, size_t queries, size_t keys, size_t width,
+                                     bool f16, size_t queries, size_t keys, size_t width,
                                      enum bias_kind kind)
 {
-    size_t element = bf16 ? sizeof(uint16_t) : sizeof(float);
+    size_t element = f16 ? sizeof(uint16_t) : sizeof(float);
     size_t value_offset = (width + 1) * element, row_bytes = value_offset + width * element;
     size_t padded = (keys + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
     char *memory = guard_new(keys * row_bytes, 0);
@@ -261,8 +261,8 @@ static const char *compare_attention(const struct kernels *expected, const struc
         rows[j] = memory + (keys - 1 - j) * row_bytes;
     for (size_t i = 0; i < keys * row_bytes / element; i++) {
         float value = kernel_random_float() * 2;
-        if (bf16)
-            expected->narrow_bf16(1, &value, (uint16_t *)(void *)memory + i);
+        if (f16)
+            expected->narrow_f16(1, &value, (uint16_t *)(void *)memory + i);
         else
             memcpy(memory + i * element, &value, element);
     }
@@ -289,7 +289,7 @@ static const char *compare_attention(const struct kernels *expected, const struc
         const struct kernels *table = side ? actual : expected;
         at.out = side ? out.actual : out.expected;
         at.weights = side ? weights.actual : weights.expected;
-        (bf16 ? table->attend_bf16 : table->attend_f32)(&at);
+        (f16 ? table->attend_f16 : table->attend_f32)(&at);
     }
     if (memcmp(weights.expected, weights.actual, weights.n_bytes) != 0)
         return kernel_differs(&weights, "weights: %zu queries, %zu keys, width %zu, bias %d",
@@ -299,7 +299,7 @@ static const char *compare_attention(const struct kernels *expected, const struc
 }
 
 static const char *compare_attentions(const struct kernels *expected, const struct kernels *actual,
-                                      bool bf16)
+                                      bool f16)
 {
     static const size_t queries[] = {0, 1, 2, 5}, widths[] = {1, 3, 8, 16, 17, 32, 64, 80, 130};
     static const size_t keys[] = {0, 1, 3, 4, 5, 15, 16, 17, 33, 64, 65, 131};
@@ -308,11 +308,11 @@ static const char *compare_attentions(const struct kernels *expected, const stru
     for (size_t q = 0; q < COUNT(queries) && !why; q++)
         for (size_t w = 0; w < COUNT(widths) && !why; w++)
             for (size_t j = 0; j < COUNT(keys) && !why; j++)
-                why = compare_attention(expected, actual, bf16, queries[q], keys[j], widths[w],
+                why = compare_attention(expected, actual, f16, queries[q], keys[j], widths[w],
                                         (enum bias_kind)(turn++ % BIAS_KINDS));
     if (!why)
-        why = compare_attention(expected, actual, bf16, 1, 7, 1024, BIAS_OWN);
-    return why ? why : compare_attention(expected, actual, bf16, 2, 6, 1025, BIAS_NONE);
+        why = compare_attention(expected, actual, f16, 1, 7, 1024, BIAS_OWN);
+    return why ? why : compare_attention(expected, actual, f16, 2, 6, 1025, BIAS_NONE);
 }
 
 static const char *check_attend_f32(const struct kernels *expected, const struct kernels *actual)
@@ -320,7 +320,7 @@ static const char *check_attend_f32(const struct kernels *expected, const struct
     return compare_attentions(expected, actual, false);
 }
 
-static const char *check_attend_bf16(const struct kernels *expected, const struct kernels *actual)
+static const char *check_attend_f16(const struct kernels *expected, const struct kernels *actual)
 {
     return compare_attentions(expected, actual, true);
 }
@@ -331,6 +331,6 @@ const struct kernel_check kernel_checks_products[] = {
     {"large products", check_matmul_large},
     {"rows alone", check_rows_alone},
     {"attend_f32", check_attend_f32},
-    {"attend_bf16", check_attend_bf16},
+    {"attend_f16", check_attend_f16},
     {NULL, NULL},
 };

@@ -282,6 +282,14 @@ static inline soft_floats soft_cvtph_ps(__m256i a)
                        _mm256_cvtph_ps(_mm256_extracti128_si256(a, 1)));
 }
 
+static inline __m256i soft_cvtps_ph(soft_floats a)
+{
+    __m256 low, high;
+    memcpy(&low, a.lanes, sizeof low);
+    memcpy(&high, a.lanes + 8, sizeof high);
+    return _mm256_set_m128i(_mm256_cvtps_ph(high, 0), _mm256_cvtps_ph(low, 0));
+}
+
 #undef _mm512_cmp_ps_mask
 #undef _mm512_extractf32x8_ps
 #undef _mm512_slli_epi32
@@ -303,6 +311,7 @@ static inline soft_floats soft_cvtph_ps(__m256i a)
 #define _mm512_cvtepi32_ps soft_cvtepi32_ps
 #define _mm512_cvtepu16_epi32 soft_cvtepu16_epi32
 #define _mm512_cvtph_ps soft_cvtph_ps
+#define _mm512_cvtps_ph(a, rounding) soft_cvtps_ph(a) /* to nearest even */
 #define _mm512_cvtps_epi32 soft_cvtps_epi32
 #define _mm512_div_ps soft_div_ps
 #define _mm512_dpbusd_epi32 soft_dpbusd_epi32
