@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define PREFETCH_LINE 64 /* bytes of a cache line */
+
 /* ---- encoder ----------------------------------------------------------------------------------
  */
 
@@ -159,6 +161,18 @@ bool transformer_encode(struct session *session, uint32_t n, const struct source
 /* ---- decoder ----------------------------------------------------------------------------------
  */
 
+/* Asks for the keys and values of one layer, which the second-level cache does not hold from the
+ * step before, while the attention of other rows is computed. */
+static void prefetch_rows(const struct session *session, const void *const *rows, uint32_t n,
+                          size_t layer_bytes)
+{
+    size_t n_bytes =
+        2 * decoder_attention_width(session->config) * (session->is_f16 ? 2 : sizeof(float));
+    for (uint32_t j = 0; j < n; j++)
+        for (size_t i = 0; i < n_bytes; i += PREFETCH_LINE)
+            __builtin_prefetch((const char *)rows[j] + layer_bytes + i, 0, 2);
+}
+
 static void self_attention(struct session *session, uint32_t l, size_t m,
                            const struct step_row *rows, float *x)
 {
@@ -172,6 +186,9 @@ static void self_attention(struct session *session, uint32_t l, size_t m,
         const float *qkv = session->projected + i * 3 * n_wide;
         char *row =
             cache_row(&sentence->self, &session->self_shape, sentence->position, rows[i].slot);
+        if (i + 1 < m)
+            prefetch_rows(session, history_rows(&rows[i + 1].sentence->history, rows[i + 1].slot),
+                          rows[i + 1].sentence->position, layer_bytes);
         store_row(session, 2 * n_wide, qkv + n_wide, row + layer_bytes);
         struct attention_view view = {
             .n_queries = 1,
@@ -213,6 +230,9 @@ static void cross_attention(struct session *session, uint32_t l, size_t m,
             session->mean_weights[n] = rows[i + n].cross_weights;
             any_wanted = any_wanted || rows[i + n].cross_weights != NULL;
         }
+        if (i + n < m)
+            prefetch_rows(session, rows[i + n].sentence->cross_rows, rows[i + n].sentence->length,
+                          layer_bytes);
         struct attention_view view = {
             .n_queries = n,
             .n_keys = sentence->length,
