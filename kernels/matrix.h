@@ -40,6 +40,8 @@ struct matrix {
                         need it */
     const float *smooth; /* [k] factors on the input before quantization (their inverse is in the
                             weights), or NULL */
+    const void *next; /* what is read after this matrix: a product may ask for it early, or NULL */
+    size_t n_next;    /* bytes of it */
 };
 
 /* Bytes matrix_place() needs; false on overflow. */

@@ -54,6 +54,35 @@ static inline size_t size_min(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* The weights of the next product, asked for a few lines with each tile of this one: they come from
+ * the third-level cache, or from memory, while the multipliers are busy. */
+struct ahead {
+    const char *at, *end;
+    size_t step; /* bytes a tile */
+};
+
+#define AHEAD_LINE ((size_t)64)
+#define AHEAD_MOST GROUP_BYTES
+
+/* `n_tiles` tiles are to come before the channels from `group_end` on are needed, or, if there are
+ * none, the next matrix. */
+static inline struct ahead ahead_start(const struct matrix *w, size_t group_end, size_t n_tiles)
+{
+    bool within = group_end < w->n;
+    const char *at = within ? (const char *)(w->i8 + group_end * w->k_padded) : w->next;
+    size_t n = within ? (w->n - group_end) * w->k_padded : w->n_next;
+    n = at ? size_min(n, AHEAD_MOST) : 0;
+    return (struct ahead){at, at ? at + n : at, (n / n_tiles / AHEAD_LINE + 1) * AHEAD_LINE};
+}
+
+static inline void ahead_go(struct ahead *ahead)
+{
+    for (size_t i = 0; i < ahead->step && ahead->at < ahead->end; i += AHEAD_LINE) {
+        __builtin_prefetch(ahead->at, 0, 2);
+        ahead->at += AHEAD_LINE;
+    }
+}
+
 /* Panels of `panel_bytes` to a group. */
 static inline size_t group_panels(size_t panel_bytes)
 {

@@ -247,6 +247,40 @@ static void tie_layers(const struct config *config, struct stack *stack)
         stack->layers[i] = stack->layers[tied_layer(config, i)];
 }
 
+/* The matrices of a stack in the order they are read; those that do not exist are left out. */
+static void chain(struct matrix **last, struct linear *linear)
+{
+    struct matrix *w = &linear->w;
+    if (w->n == 0)
+        return;
+    if (*last != NULL) {
+        (*last)->next = w->kind == MATRIX_I8 ? (const void *)w->i8 : (const void *)w->f32;
+        (*last)->n_next = w->n * w->k_padded * (w->kind == MATRIX_I8 ? 1 : sizeof(float));
+    }
+    *last = w;
+}
+
+static struct matrix *chain_stack(struct stack *stack, bool is_decoder)
+{
+    struct matrix *last = NULL;
+    for (uint32_t l = 0; l < stack->n_layers; l++) {
+        struct layer *layer = &stack->layers[l];
+        chain(&last, &layer->rnn.in);
+        chain(&last, &layer->rnn.out);
+        chain(&last, &layer->self.in);
+        chain(&last, &layer->self.memory);
+        chain(&last, &layer->self.out);
+        if (is_decoder) { /* memory is read when a sentence is encoded */
+            chain(&last, &layer->cross.in);
+            chain(&last, &layer->cross.out);
+        }
+        chain(&last, &layer->ffn.in);
+        chain(&last, &layer->ffn.gate);
+        chain(&last, &layer->ffn.out);
+    }
+    return last;
+}
+
 void network_tie(struct network *network, const struct config *config)
 {
     if (config->share_embeddings)
@@ -255,4 +289,11 @@ void network_tie(struct network *network, const struct config *config)
         network->output.w = network->decoder.embedding;
     tie_layers(config, &network->encoder);
     tie_layers(config, &network->decoder);
+    chain_stack(&network->encoder, false);
+    struct matrix *last = chain_stack(&network->decoder, true);
+    if (last != NULL)
+        chain(&last, &network->output);
+    struct layer *first = network->decoder.layers; /* a step begins where the last one ended */
+    if (last != NULL)
+        chain(&last, first->rnn.in.w.n != 0 ? &first->rnn.in : &first->self.in);
 }

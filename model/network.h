@@ -68,7 +68,8 @@ struct network {
 bool network_bind(struct network *network, const struct config *config, struct weights *weights,
                   struct arena *arena, struct error *err);
 
-/* After weights_load(): what shares weights gets them. */
+/* After weights_load(): what shares weights gets them, and matrices learn which one a step reads
+ * after them. */
 void network_tie(struct network *network, const struct config *config);
 
 /* A tensor of a checkpoint, as it would be written: some channels of a matrix, or a vector or table

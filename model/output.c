@@ -244,11 +244,11 @@ static void take_block(const struct output_group *group, struct output_share *sh
 /* ---- all blocks of all rows -------------------------------------------------------------------
  */
 
-/* Columns [first, first + count) of a matrix, as a matrix. */
-static struct matrix columns_of(const struct matrix *w, size_t first, size_t count)
+/* The columns of a matrix from `first` on, as a matrix. */
+static struct matrix columns_of(const struct matrix *w, size_t first)
 {
     struct matrix part = *w;
-    part.n = count;
+    part.n -= first;
     if (w->kind == MATRIX_F32) {
         part.f32 += first * w->k;
     } else {
@@ -270,7 +270,7 @@ static void output_work(void *argument, unsigned index, unsigned n_parts)
          block++) {
         uint32_t first = block * OUTPUT_BLOCK, count = group->n_columns - first;
         count = count < OUTPUT_BLOCK ? count : OUTPUT_BLOCK;
-        struct matrix w = columns_of(&group->linear->w, first, count);
+        struct matrix w = columns_of(&group->linear->w, first);
         const float *bias = group->linear->bias;
         struct epilogue epilogue = {.bias = bias != NULL ? bias + first : NULL};
         for (size_t i = 0; i < a->m; i += OUTPUT_ROWS) {

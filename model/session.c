@@ -73,9 +73,9 @@ static bool carve(struct session *session, struct error *err)
            session->slots != NULL && session->parents != NULL;
 }
 
-/* Reading caches, not multiplying, bounds attention: at 64 live rows they are more bytes a step than
- * the weights of a small model. Halves keep 11 bits, more than what quantized weights leave of an
- * answer: of 2,997 test lines as many equal the float model's with them as without (2,312 and
+/* Reading caches, not multiplying, bounds attention: at 64 live rows they are more bytes a step
+ * than the weights of a small model. Halves keep 11 bits, more than what quantized weights leave of
+ * an answer: of 2,997 test lines as many equal the float model's with them as without (2,312 and
  * 2,307; bfloat16, 8 bits: 2,288). The model decides, not the CPU, so that the answers are the same
  * on all. */
 static bool keeps_f16(const struct model *model, const struct session_limits *limits)

@@ -142,9 +142,10 @@ KERNEL_INLINE void tile_i8_rows(const struct block *block, const float *a_scales
 /* `rows` rows times the channels [j, end): as many panels at a time as the registers hold. */
 static void block_times_panels(const struct block *block, const float *a_scales,
                                const struct matrix *w, size_t row, size_t j, size_t end,
-                               const struct tile_output *to, size_t rows)
+                               const struct tile_output *to, size_t rows, struct ahead *ahead)
 {
     while (j < end) {
+        ahead_go(ahead);
         size_t left = end - j, p = 1;
         if (left > 3 * MATRIX_PANEL && 4 * rows <= MAX_SUMS)
             p = 4;
@@ -170,6 +171,8 @@ static void matmul_i8(size_t m, const int8_t *a, size_t a_stride, const float *a
     size_t step = group_panels(w->k_padded * MATRIX_PANEL) * MATRIX_PANEL;
     for (size_t group = first, end = first + count; group < end; group += step) {
         size_t group_end = size_min(group + step, end), rows;
+        size_t n_tiles = (m + BLOCK_ROWS - 1) / BLOCK_ROWS * ((group_end - group + 63) / 64);
+        struct ahead ahead = ahead_start(w, group_end, n_tiles);
         for (size_t i = 0; i < m; i += rows) {
             const int8_t *from = a + i * a_stride;
             rows = deep ? 1 : block_rows(m - i, BLOCK_ROWS);
@@ -178,7 +181,7 @@ static void matmul_i8(size_t m, const int8_t *a, size_t a_stride, const float *a
             if (deep)
                 continue;
             block_set(&block, from, a_stride, w->k_padded, rows);
-            block_times_panels(&block, a_scales, w, i, group, group_end, &to, rows);
+            block_times_panels(&block, a_scales, w, i, group, group_end, &to, rows, &ahead);
         }
     }
 }
