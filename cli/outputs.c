@@ -162,9 +162,12 @@ bool outputs_flush(struct outputs *outputs, struct error *err)
     return line_output_flush(outputs->current, err);
 }
 
-uint64_t outputs_count(const struct outputs *outputs)
+uint64_t outputs_count(struct outputs *outputs)
 {
-    return outputs->current != NULL ? line_output_count(outputs->current) : 0;
+    pthread_mutex_lock(&outputs->lock);
+    uint64_t count = outputs->current != NULL ? line_output_count(outputs->current) : 0;
+    pthread_mutex_unlock(&outputs->lock);
+    return count;
 }
 
 const char *outputs_directory(const struct outputs *outputs)

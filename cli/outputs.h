@@ -52,7 +52,7 @@ bool outputs_add(struct outputs *outputs, size_t file, const char *bytes, size_t
 bool outputs_flush(struct outputs *outputs, struct error *err);
 
 /* Where the output ends: whole records written to the current output. */
-uint64_t outputs_count(const struct outputs *outputs);
+uint64_t outputs_count(struct outputs *outputs);
 
 /* For the thread that handles signals: see line_output_abandon(). `outputs` is a struct outputs. */
 void outputs_abandon(void *outputs);

@@ -221,7 +221,7 @@ static bool write_one_by_one(struct run *run, struct error *err)
  */
 
 /* Says where the output ends when a run could not finish. */
-static void say_where(const struct run *run, struct error *err)
+static void say_where(struct run *run, struct error *err)
 {
     struct error before = *err;
     uint64_t n_lines = outputs_count(&run->outputs);
@@ -286,8 +286,12 @@ static void last_words(void *context)
     struct run *run = context;
     undo_now(&run->undo);
     outputs_abandon(&run->outputs);
+    unsigned long long n_lines = outputs_count(&run->outputs);
     if (resume_is_kept(run->resume))
-        message_note("interrupted: --resume goes on from here");
+        message_note("interrupted after line %llu: the same command goes on from there",
+                     n_lines + (unsigned long long)resume_lines(run->resume));
+    else if (n_lines > 0)
+        message_note("interrupted after line %llu (a run with -o FILE --resume can go on)", n_lines);
 }
 
 /* --resume: passes over the lines that the output has already. *is_done: there is nothing more. */

@@ -83,15 +83,17 @@ static bool count_repeats(const uint32_t *tokens, size_t n_tokens, size_t *most,
     return true;
 }
 
-/* Repeats itself, or ran into the limit that the guard sets. */
-static bool is_loop(const struct part *part, const struct search_result *best, bool *loops,
-                    struct error *err)
+/* Repeats itself, or runs on to the limit, unless the user has set that. */
+static bool is_loop(const struct settings *settings, const struct part *part,
+                    const struct search_result *best, bool *loops, struct error *err)
 {
+    bool is_asked = settings->is_length_given || settings->ratio_origin == ORIGIN_OPTION;
     size_t in_source, in_target;
     if (!count_repeats(part->ids.ids, part->ids.n_ids, &in_source, err) ||
         !count_repeats(best->tokens, best->n_tokens, &in_target, err))
         return false;
-    *loops = in_target >= in_source + LOOP_MORE || best->n_tokens >= part->max_length;
+    *loops =
+        in_target >= in_source + LOOP_MORE || (!is_asked && best->n_tokens >= part->max_length);
     return true;
 }
 
@@ -193,7 +195,7 @@ static bool decide_again(const struct translator *translator, const struct direc
     bool loops = false;
     if (part->line->target != NULL)
         return true;
-    if (translator->settings.loop_guard && !is_loop(part, best, &loops, err))
+    if (translator->settings.loop_guard && !is_loop(&translator->settings, part, best, &loops, err))
         return false;
     if (loops && !part->tried_no_repeat) {
         part->tried_no_repeat = true;

@@ -1,4 +1,4 @@
-# Interrupted runs: whole lines, within 200 ms, death by the signal.
+# Interrupted runs: whole lines, within 200 ms, how to go on, death by the signal.
 . "$(dirname "$0")/lib.sh"
 export DRAGOMAN_MODEL="$fixtures/marian" # random weights: quick, and its words are its own
 en='A dog runs on the beach.' de="$("$dragoman" <<<"$en")"
@@ -18,8 +18,9 @@ interrupt() { # SIGNAL SECONDS
     after=$EPOCHREALTIME
     [ $status -eq $((128 + $(kill -l $1))) ] || fail "$1 after $2 s: status $status"
     local took=$(((${after/./} - ${before/./}) / 1000))
-    # The promise is 200 ms; the machine that runs the tests may be busy.
-    [ $took -le 2000 ] || fail "$1 after $2 s: took $took ms"
+    # The promise is 200 ms; measured: at most 13 ms in 18 runs, two cores with a load of 6. The rest is
+    # for machines that are busier.
+    [ $took -le 500 ] || fail "$1 after $2 s: took $took ms"
     [ "$(tail -c 1 out.txt | od -An -c | tr -d ' ')" = '\n' ] || [ ! -s out.txt ] || fail "$1 after $2 s: a torn line"
     [ -z "$(sort -u out.txt | grep -vx "$de")" ] || fail "$1 after $2 s: a wrong line: $(sort -u out.txt | head -3)"
 }
@@ -27,6 +28,40 @@ for signal in INT TERM HUP; do
     # From before the model is open to the middle of the run.
     for seconds in 0.001 0.01 0.03 0.1 0.3 0.6; do interrupt $signal $seconds; done
 done
+
+# What is said: after which line, and how to go on.
+said() { # NAME REGEX ARGUMENT...: interrupted when some lines are written
+    local name="$1" regex="$2"
+    shift 2
+    n_cases=$((n_cases + 1))
+    env --default-signal=INT "$dragoman" in.txt "$@" >out.txt 2>err.txt &
+    local child=$!
+    for i in $(seq 200); do [ -s out.txt ] || [ -s resumed.txt ] && break; sleep 0.02; done
+    kill -INT $child
+    wait $child 2>/dev/null
+    [ $? -eq 130 ] || fail "$name: not its death"
+    local n=$(cat out.txt resumed.txt 2>/dev/null | wc -l)
+    [ "$(cat err.txt)" = "dragoman: interrupted after line $n$regex" ] || fail "$name: $(cat err.txt), with $n lines"
+}
+said 'to standard output' ' (a run with -o FILE --resume can go on)'
+: >out.txt
+said 'with --resume' ': the same command goes on from there' -o resumed.txt --resume
+first=$(wc -l <resumed.txt)
+said 'with --resume, again' ': the same command goes on from there' -o resumed.txt --resume
+check 'it went on' test "$(wc -l <resumed.txt)" -ge "$first" -a "$first" -gt 0
+
+# In the middle of one sentence's search, which takes long.
+n_cases=$((n_cases + 1))
+for i in $(seq 120); do printf 'the dog runs on the beach and '; done >long.txt
+env --default-signal=INT "$dragoman" -m "$root/data/en-de" -b 64 -t 1 --precision f32 --max-length 5000 long.txt >out.txt 2>err.txt &
+child=$!
+sleep 0.7
+before=$EPOCHREALTIME
+kill -INT $child
+wait $child 2>/dev/null
+status=$?
+took=$(((${EPOCHREALTIME/./} - ${before/./}) / 1000))
+[ $status -eq 130 ] && [ $took -le 500 ] && [ ! -s out.txt ] && [ ! -s err.txt ] || fail "in a long search: status $status, $took ms, $(cat err.txt)"
 
 # Ignored signals stay ignored.
 head -200 in.txt >few.txt
@@ -37,7 +72,7 @@ expect 'stopped, continued, resized' out_file=want.txt -- bash -c '"$0" few.txt 
 # What is finished is written when the input has stopped coming.
 n_cases=$((n_cases + 1))
 mkfifo pipe
-env --default-signal=INT "$dragoman" <pipe >out.txt &
+env --default-signal=INT "$dragoman" -q <pipe >out.txt &
 child=$!
 { head -3 in.txt; exec sleep 30; } >pipe &
 producer=$!
