@@ -89,14 +89,15 @@ static const struct option table[] = {
      .help = "write float32 weights"},
     {.name = "trim",
      .type = OPTION_TEXT,
-     .argument = "FILE",
+     .argument = "FILE|LANGUAGE",
      .field = AT(trim),
      .commands = COMMAND_CONVERT,
      .group = GROUP_MODEL,
      .is_basic = true,
-     .help =
-         "MarianMT: keep only target pieces that occur in this text of the target language; the "
-         "model gets smaller and faster, and can say nothing else"},
+     .help = "MarianMT: keep only target pieces that occur in this text of the target language, or "
+             "(where there is no such file) those of the scripts that this language is written "
+             "in, with digits, punctuation and the special tokens; the model gets smaller and "
+             "faster, and can say nothing else"},
     {.name = "cpu",
      .type = OPTION_TEXT,
      .argument = "UNIT",

@@ -150,13 +150,10 @@ static bool write_tensors(const struct network *network, const struct config *co
  */
 
 /* The names the output has: the family's own, or the general ones. */
-static bool choose_names(struct config *config, struct error *err)
+static void choose_names(struct config *config)
 {
-    if (config->names != FAMILY_MARIAN_NATIVE && config->names != FAMILY_CT2)
-        return true;
-    config->names = FAMILY_MARIAN;
-    return config->norm_place != NORM_BOTH ||
-           error_set(err, ERROR_MODEL, "unsupported: norms before and after each block");
+    if (config->names == FAMILY_MARIAN_NATIVE || config->names == FAMILY_CT2)
+        config->names = FAMILY_MARIAN;
 }
 
 bool convert_model(const char *from, const char *to, const struct convert_options *options,
@@ -174,8 +171,8 @@ bool convert_model(const char *from, const char *to, const struct convert_option
     trimmed.network = *model_network(model);
     bool as_own =
         trimmed.config.family == FAMILY_MARIAN_NATIVE || trimmed.config.family == FAMILY_CT2;
-    bool ok = choose_names(&trimmed.config, err) &&
-              (options->kept == NULL || trim_network(&trimmed, model_kernels(model), from,
+    choose_names(&trimmed.config);
+    bool ok = (options->kept == NULL || trim_network(&trimmed, model_kernels(model), from,
                                                      options->kept, options->n_kept, err)) &&
               convert_directory(to, err) && convert_files(from, to, &trimmed, as_own, err) &&
               write_tensors(&trimmed.network, &trimmed.config, to, options->type, err);

@@ -50,6 +50,18 @@ static const struct weight_name bart_names[ROLE_COUNT] = {
     [ROLE_POSITIONS] = {"model.$s.embed_positions.weight", NULL, 0, 0},
 };
 
+/* Norms on both sides of a block, which no family of Hugging Face has: those after it. */
+static const struct weight_name bart_after_names[ROLE_COUNT] = {
+    [ROLE_SELF_NORM_AFTER] = {HF_LAYER "self_attn_layer_norm_after.weight",
+                              HF_LAYER "self_attn_layer_norm_after.bias", 0, 0},
+    [ROLE_CROSS_NORM_AFTER] = {HF_LAYER "encoder_attn_layer_norm_after.weight",
+                               HF_LAYER "encoder_attn_layer_norm_after.bias", 0, 0},
+    [ROLE_FFN_NORM_AFTER] = {HF_LAYER "final_layer_norm_after.weight",
+                             HF_LAYER "final_layer_norm_after.bias", 0, 0},
+    [ROLE_RNN_NORM_AFTER] = {HF_LAYER "rnn_layer_norm_after.weight",
+                             HF_LAYER "rnn_layer_norm_after.bias", 0, 0},
+};
+
 #define T5_LAYER "$s.block.$l.layer."
 
 /* T5: the feed-forward block is number 1 in the encoder and 2 in the decoder. */
@@ -186,6 +198,8 @@ const struct weight_name *weight_name_find(const struct config *config, enum sta
     case FAMILY_M2M100:
     case FAMILY_NLLB:
     case FAMILY_MBART:
+        if (config->norm_place == NORM_BOTH && bart_after_names[role].weight != NULL)
+            table = bart_after_names;
         break;
     }
     return table[role].weight != NULL ? &table[role] : NULL;

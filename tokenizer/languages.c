@@ -227,3 +227,14 @@ bool languages_english_name(const char *code, char *name, size_t n_bytes, struct
         return true;
     return error_set(err, ERROR_USAGE, "unknown language '%.40s'", code);
 }
+
+bool languages_locale(const char *code, char locale[LANGUAGES_LOCALE_BYTES], struct error *err)
+{
+    struct tag tag;
+    bool has_script;
+    if (!parse(code, &tag, &has_script) || uloc_getISO3Language(tag.language)[0] == '\0' ||
+        tag.script[0] == '\0')
+        return error_set(err, ERROR_USAGE, "unknown language '%.40s'", code);
+    snprintf(locale, LANGUAGES_LOCALE_BYTES, "%s_%s", tag.language, tag.script);
+    return true;
+}

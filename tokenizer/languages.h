@@ -17,4 +17,9 @@ bool languages_match(const char *const *codes, size_t n_codes, const char *wante
 /* The language's name in English, "German"; unknown codes are an ERROR_USAGE. */
 bool languages_english_name(const char *code, char *name, size_t n_bytes, struct error *err);
 
+/* The language with its script, given or likely: "zh_Hans" of "zh-CN", "ru_Cyrl" of "rus". Unknown
+ * codes are an ERROR_USAGE. */
+#define LANGUAGES_LOCALE_BYTES 32
+bool languages_locale(const char *code, char locale[LANGUAGES_LOCALE_BYTES], struct error *err);
+
 #endif

@@ -61,6 +61,26 @@ check 'a trimmed model has fewer words' bash -c 'test "$("$0" info trimmed | sed
 expect 'a trimmed model translates' err=any -- "$dragoman" -m trimmed in.txt
 check 'a trimmed model translates' test -s .out
 
+# --trim LANGUAGE: 23 pieces of the fixture are written over with other scripts.
+cp -r "$marian" scripts
+for i in $(seq 100 109); do sed -i "s/\"[^\"]*\": $i\([,}]\)/\"▁для$i\": $i\1/" scripts/vocab.json; done
+for i in $(seq 200 204); do sed -i "s/\"[^\"]*\": $i\([,}]\)/\"λόγος$i\": $i\1/" scripts/vocab.json; done
+for i in $(seq 300 307); do sed -i "s/\"[^\"]*\": $i\([,}]\)/\"漢字$i\": $i\1/" scripts/vocab.json; done
+target() { "$dragoman" info "$1" | sed -n 's/^target_vocabulary *//p'; }
+trim() { # LANGUAGE PIECES
+    expect "convert --trim $1" out= -- "$dragoman" convert scripts "trim-$1" --f32 --trim "$1"
+    check "convert --trim $1: $2 pieces" test "$(target "trim-$1")" -eq "$2"
+    expect "info --check of the trimmed: $1" out='ok\n' -- "$dragoman" info --check "trim-$1"
+}
+trim de 878
+trim ru 18 # its ten, five without letters, </s>, <unk>, <pad>
+trim el 13
+trim zh 16
+expect 'convert --trim by a language that leaves nothing out' rc=2 out= err='--trim fr: all 901 target pieces are of its scripts .Latn.: give a text to trim by' -- "$dragoman" convert "$marian" none --trim fr
+expect 'convert --trim by nothing' rc=2 out= err="--trim: unknown language 'nosuchfile.txt'" -- "$dragoman" convert "$marian" none --trim nosuchfile.txt
+expect 'convert --trim of another family' rc=2 out= err='only Hugging Face Marian with a tied output can be trimmed' -- "$dragoman" convert "$fixtures/m2m100" none --trim ru
+check 'nothing was written' test ! -e none
+
 # bench measures; that it does is all that is asked here.
 expect 'bench' -- "$dragoman" bench --runs 1 -t 1 --beam 1 -m "$marian" in.txt
 check 'bench: a head and a row' test "$(wc -l <.out)" -eq 2

@@ -18,7 +18,7 @@
 
 #define NATIVE "tests/fixtures/npz_postnorm"
 #define MARIAN "tests/fixtures/marian"
-#define MOST_ARRAYS 256
+#define MOST_ARRAYS 512
 #define MOST_STEPS 24
 #define N_SENTENCES 3
 
@@ -324,6 +324,59 @@ START_TEST(hugging_face)
 }
 END_TEST
 
+/* Norms on both sides of each block: a pre-norm model with norms after, too, which no family of
+ * Hugging Face has. As npz and as what it is converted to. */
+START_TEST(norms_on_both_sides)
+{
+    static const char *const suffixes[] = {"_scale_pre", "_bias_pre"};
+    static char names[MOST_ARRAYS][64];
+    struct numbers numbers;
+    struct model_dir npz, converted;
+    struct buffer bytes = {0}, options = {0};
+    numbers_read(&numbers, "tests/fixtures/npz_prenorm_untied", TENSOR_F32);
+    size_t n = numbers.n;
+    struct outcome before = outcome_of("tests/fixtures/npz_prenorm_untied", PRECISION_F32);
+    for (size_t i = 0; i < n; i++)
+        for (int j = 0; j < 2; j++) {
+            const char *name = numbers.arrays[i].name, *at = strstr(name, suffixes[j]);
+            if (at == NULL || strstr(name, "_l") == NULL)
+                continue;
+            /* "decoder_l1_self_Wo_ln_scale_pre": the same without "_pre" is after the block. */
+            struct array *a = &numbers.arrays[numbers.n];
+            snprintf(names[numbers.n], sizeof names[0], "%.*s", (int)strlen(name) - 4, name);
+            *a = numbers.arrays[i];
+            a->name = names[numbers.n++];
+            float *values = malloc(a->shape[1] * sizeof *values);
+            for (size_t k = 0; k < a->shape[1]; k++)
+                values[k] = j == 0 ? 1 + (float)(k * 5 % 7) / 8 : ((float)(k * 3 % 5) - 2) / 8;
+            a->values = values;
+        }
+    ck_assert_uint_gt(numbers.n, n + 16);
+    ck_assert(buffer_append_text(&options, tensors_note(numbers.tensors, "special:model.yml", NULL),
+                                 &err));
+    char *after = strstr(options.bytes, "transformer-postprocess: da\n");
+    ck_assert_ptr_nonnull(after);
+    memcpy(after, "transformer-postprocess: an\n", 28);
+    model_dir_new(&npz, NULL);
+    checkpoint_npz(&bytes, numbers.arrays, numbers.n, options.bytes);
+    model_dir_write(&npz, "model.npz", bytes.bytes, bytes.n_bytes);
+    struct outcome wanted = outcome_of(npz.path, PRECISION_F32);
+    struct outcome int8 = outcome_of(npz.path, PRECISION_INT8);
+    ck_assert(wanted.scores[0][3] != wanted.scores[1][3]); /* the source counts */
+    ck_assert_int_ne(memcmp(&before, &wanted, sizeof wanted), 0);
+    convert(&converted, npz.path, CONVERT_F32);
+    check_same(&wanted, converted.path, PRECISION_F32, "norms on both sides, float32");
+    model_dir_free(&converted);
+    convert(&converted, npz.path, CONVERT_INT8);
+    check_same(&int8, converted.path, PRECISION_INT8, "norms on both sides, int8");
+    model_dir_free(&converted);
+    model_dir_free(&npz);
+    numbers_free(&numbers);
+    buffer_free(&bytes);
+    buffer_free(&options);
+}
+END_TEST
+
 static const char *const fixtures[] = {NATIVE, MARIAN};
 
 /* int8 in a file is int8 made at opening, run as int8 or as the floats it stands for. */
@@ -381,6 +434,7 @@ int main(void)
     TCase *tcase = tcase_create("forms");
     tcase_add_loop_test(tcase, native, 0, 2);
     tcase_add_loop_test(tcase, hugging_face, 0, 2);
+    tcase_add_test(tcase, norms_on_both_sides);
     tcase_add_loop_test(tcase, int8, 0, 2);
     tcase_add_test(tcase, intgemm8);
     tcase_set_timeout(tcase, 60);
