@@ -39,6 +39,13 @@ struct figures {
     double open, first; /* ms: to open; from then on, the first line */
     double peak;        /* MiB */
     uint64_t model_bytes;
+    double seconds; /* of the run that was profiled */
+    struct dragoman_stage stages[DRAGOMAN_STAGES];
+};
+
+/* What one core does at best. */
+struct machine {
+    double multiply_adds, bytes; /* a second */
 };
 
 static double now(void)
@@ -274,8 +281,31 @@ static bool measure_once(const struct options *options, struct subject *subject,
     return ok;
 }
 
+/* One run more, with the clock at each stage. */
+static bool measure_stages(const struct options *options, struct subject *subject,
+                           struct machine *machine, struct figures *f, struct error *err)
+{
+    struct options with = *options;
+    struct dragoman *dragoman = NULL;
+    struct dragoman_statistics statistics;
+    struct dragoman_error fault;
+    with.profile = true;
+    if (!engine_open(&dragoman, &with, &subject->models, false, err))
+        return false;
+    bool ok =
+        machine->bytes > 0 ||
+        dragoman_measure_machine(dragoman, &machine->multiply_adds, &machine->bytes, &fault) ||
+        engine_fault(&fault, err);
+    ok = ok && run_all(dragoman, &subject->text, &f->seconds, err);
+    dragoman_get_statistics(dragoman, &statistics);
+    memcpy(f->stages, statistics.stages, sizeof f->stages);
+    dragoman_close(dragoman);
+    return ok;
+}
+
 static bool measure(const struct options *options, unsigned threads, unsigned beam,
-                    struct subject *subject, struct figures *best, struct error *err)
+                    struct subject *subject, struct machine *machine, struct figures *best,
+                    struct error *err)
 {
     struct options with = *options;
     with.threads = threads;
@@ -289,38 +319,130 @@ static bool measure(const struct options *options, unsigned threads, unsigned be
         else
             keep_best(best, &f);
     }
-    return true;
+    return measure_stages(&with, subject, machine, best, err);
 }
 
 /* ---- the report -------------------------------------------------------------------------------
  */
 
-static bool append_json(const struct figures *f, bool is_first, struct buffer *out,
-                        struct error *err)
+#define MAX_RUNS 4 /* two numbers of threads, two beams */
+
+struct report {
+    struct figures figures[MAX_RUNS];
+    size_t count;
+    struct machine machine;
+};
+
+/* The stages and, last, all of the time. */
+enum { ROWS = DRAGOMAN_STAGES + 2, ROW_REST = DRAGOMAN_STAGES, ROW_ALL };
+
+static const char *const row_names[ROWS] = {
+    [DRAGOMAN_STAGE_ENCODER] = "encoder products",
+    [DRAGOMAN_STAGE_DECODER] = "decoder products",
+    [DRAGOMAN_STAGE_OUTPUT] = "output layer",
+    [DRAGOMAN_STAGE_ATTENTION] = "attention",
+    [DRAGOMAN_STAGE_TEXT] = "text and pieces",
+    [ROW_REST] = "rest",
+    [ROW_ALL] = "all",
+};
+
+/* Shares in percent: of the time, and while the stage ran of what its cores do at best. */
+struct shares {
+    double time, peak, bandwidth;
+};
+
+static void find_shares(const struct figures *f, const struct machine *machine,
+                        struct shares shares[ROWS])
 {
-    return buffer_printf(
+    double total = f->seconds * f->threads, known = 0;
+    struct dragoman_stage all = {0};
+    for (size_t i = 0; i < DRAGOMAN_STAGES; i++) {
+        const struct dragoman_stage *stage = &f->stages[i];
+        double seconds = (double)stage->nanoseconds * 1e-9, least = seconds > 0 ? seconds : 1;
+        shares[i] = (struct shares){
+            .time = 100 * seconds / total,
+            .peak = 100 * (double)stage->multiply_adds / least / machine->multiply_adds,
+            .bandwidth = 100 * (double)stage->bytes / least / machine->bytes};
+        known += shares[i].time;
+        all.multiply_adds += stage->multiply_adds;
+        all.bytes += stage->bytes;
+    }
+    shares[ROW_REST] = (struct shares){.time = known < 100 ? 100 - known : 0};
+    shares[ROW_ALL] =
+        (struct shares){.time = 100,
+                        .peak = 100 * (double)all.multiply_adds / total / machine->multiply_adds,
+                        .bandwidth = 100 * (double)all.bytes / total / machine->bytes};
+}
+
+static bool append_json(const struct figures *f, const struct machine *machine, bool is_first,
+                        struct buffer *out, struct error *err)
+{
+    struct shares shares[ROWS];
+    find_shares(f, machine, shares);
+    bool ok = buffer_printf(
         out, err,
         "%s\n{\"threads\":%u,\"beam\":%u,\"source_tokens_per_second\":%.0f,"
         "\"target_tokens_per_second\":%.0f,\"words_per_second\":%.0f,\"lines_per_second\":%.1f,"
         "\"latency_p50_ms\":%.2f,\"latency_p99_ms\":%.2f,\"open_ms\":%.2f,\"first_line_ms\":%.2f,"
-        "\"peak_mib\":%.1f,\"model_mib\":%.1f}",
-        is_first ? "[" : ",", f->threads, f->beam, f->source_tokens, f->target_tokens, f->words,
+        "\"peak_mib\":%.1f,\"model_mib\":%.1f,\"stages\":[",
+        is_first ? "" : ",", f->threads, f->beam, f->source_tokens, f->target_tokens, f->words,
         f->lines, f->p50, f->p99, f->open, f->first, f->peak, (double)f->model_bytes / 1048576);
+    for (size_t i = 0; ok && i < ROWS; i++)
+        ok = buffer_printf(out, err,
+                           "%s{\"stage\":\"%s\",\"time_percent\":%.1f,\"int8_peak_percent\":%.1f,"
+                           "\"bandwidth_percent\":%.1f}",
+                           i == 0 ? "" : ",", row_names[i], shares[i].time, shares[i].peak,
+                           shares[i].bandwidth);
+    return ok && buffer_append_text(out, "]}", err);
 }
 
-static bool append_row(const struct figures *f, bool is_first, struct buffer *out,
-                       struct error *err)
+static bool print_json(const struct report *report, struct buffer *out, struct error *err)
 {
-    if (is_first &&
-        !buffer_append_text(out,
-                            "threads beam  source t/s  target t/s   words/s  lines/s  p50 ms  p99 "
-                            "ms  open ms  first ms  peak MiB\n",
-                            err))
-        return false;
+    bool ok = buffer_printf(out, err,
+                            "{\"int8_multiply_adds_per_second\":%.0f,"
+                            "\"bytes_read_per_second\":%.0f,\"runs\":[",
+                            report->machine.multiply_adds, report->machine.bytes);
+    for (size_t i = 0; ok && i < report->count; i++)
+        ok = append_json(&report->figures[i], &report->machine, i == 0, out, err);
+    return ok && buffer_append_text(out, "\n]}\n", err);
+}
+
+static bool append_row(const struct figures *f, struct buffer *out, struct error *err)
+{
     return buffer_printf(out, err,
                          "%7u %4u %11.0f %11.0f %9.0f %8.1f %7.2f %7.2f %8.2f %9.2f %9.1f\n",
                          f->threads, f->beam, f->source_tokens, f->target_tokens, f->words,
                          f->lines, f->p50, f->p99, f->open, f->first, f->peak);
+}
+
+static bool append_stages(const struct figures *f, const struct machine *machine,
+                          struct buffer *out, struct error *err)
+{
+    struct shares shares[ROWS];
+    find_shares(f, machine, shares);
+    bool ok = true;
+    for (size_t i = 0; ok && i < ROWS; i++)
+        ok = buffer_printf(out, err, "%7u %4u  %-17s %6.1f %11.1f %11.1f\n", f->threads, f->beam,
+                           row_names[i], shares[i].time, shares[i].peak, shares[i].bandwidth);
+    return ok;
+}
+
+static bool print_table(const struct report *report, struct buffer *out, struct error *err)
+{
+    bool ok = buffer_append_text(out,
+                                 "threads beam  source t/s  target t/s   words/s  lines/s  p50 ms  "
+                                 "p99 ms  open ms  first ms  peak MiB\n",
+                                 err);
+    for (size_t i = 0; ok && i < report->count; i++)
+        ok = append_row(&report->figures[i], out, err);
+    ok = ok && buffer_printf(out, err,
+                             "\nOne core at best: %.1f G int8 multiply-adds a second, "
+                             "%.1f GB read a second.\n"
+                             "threads beam  stage             time %%   of peak %%  of bytes %%\n",
+                             report->machine.multiply_adds * 1e-9, report->machine.bytes * 1e-9);
+    for (size_t i = 0; ok && i < report->count; i++)
+        ok = append_stages(&report->figures[i], &report->machine, out, err);
+    return ok;
 }
 
 static bool bench(const struct options *options, struct subject *subject, struct buffer *out,
@@ -328,6 +450,7 @@ static bool bench(const struct options *options, struct subject *subject, struct
 {
     unsigned threads[] = {1, thread_cpus()}, beams[] = {1, 4};
     unsigned n_threads = threads[1] > 1 ? 2 : 1, n_beams = 2;
+    struct report report = {0};
     if (options->threads != 0) {
         threads[0] = (unsigned)options->threads;
         n_threads = 1;
@@ -336,17 +459,12 @@ static bool bench(const struct options *options, struct subject *subject, struct
         beams[0] = (unsigned)options->beam;
         n_beams = 1;
     }
-    for (unsigned t = 0; t < n_threads; t++) {
-        for (unsigned b = 0; b < n_beams; b++) {
-            struct figures f = {0};
-            bool is_first = t == 0 && b == 0;
-            if (!measure(options, threads[t], beams[b], subject, &f, err) ||
-                !(options->json ? append_json(&f, is_first, out, err)
-                                : append_row(&f, is_first, out, err)))
+    for (unsigned t = 0; t < n_threads; t++)
+        for (unsigned b = 0; b < n_beams; b++)
+            if (!measure(options, threads[t], beams[b], subject, &report.machine,
+                         &report.figures[report.count++], err))
                 return false;
-        }
-    }
-    return !options->json || buffer_append_text(out, "\n]\n", err);
+    return options->json ? print_json(&report, out, err) : print_table(&report, out, err);
 }
 
 int cmd_bench(struct options *options)

@@ -142,6 +142,7 @@ struct options {
     bool int8, f16, f32; /* convert: to which type */
     const char *trim;
     uint64_t runs; /* bench */
+    bool profile; /* bench: add up where the time goes */
 
     uint64_t threads, batch, max_memory;
     const char *cache;

@@ -75,6 +75,7 @@ struct session_limits {
         max_tokens; /* source tokens encoded at once (a longer sentence alone is still encoded) */
     struct team *team; /* or NULL */
     enum cache_precision cache;
+    struct profile *profile; /* where the time is added up, or NULL */
 };
 
 /* A source sentence: ids as the tokenizer gives them, </s> and language tags included. */

@@ -64,7 +64,11 @@ void operand_multiply(struct session *session, const struct operand *operand,
     size_t n_parts = operand->m * linear->w.n * linear->w.k / TEAM_PART_WORK;
     size_t most = team_size(team) > 1 ? TEAM_PARTS * team_size(team) : 1;
     n_parts = n_parts < 1 ? 1 : n_parts > most ? most : n_parts;
+    struct profile *profile = session->limits.profile;
+    uint64_t start = profile_start(profile);
     team_run(team, (unsigned)n_parts, multiply_part, &product);
+    profile_stop(profile, session->stage, start, operand->m * linear->w.n * linear->w.k,
+                 linear->w.n * linear->w.k * (linear->w.kind == MATRIX_I8 ? 1 : sizeof(float)));
 }
 
 void linear_apply(struct session *session, const struct linear *linear, size_t m, const float *x,

@@ -367,6 +367,8 @@ static bool output_rows(struct session *session, uint32_t m, struct step_row *ro
                                  .n_columns = (uint32_t)linear->w.n,
                                  .n_blocks =
                                      (uint32_t)((linear->w.n + OUTPUT_BLOCK - 1) / OUTPUT_BLOCK)};
+    struct profile *profile = session->limits.profile;
+    uint64_t start = profile_start(profile);
     if (!start_rows(output, m, rows, err))
         return false;
     operand_set(session, &operand, &linear->w, m, states, session->config->width);
@@ -374,6 +376,8 @@ static bool output_rows(struct session *session, uint32_t m, struct step_row *ro
     for (uint32_t i = 0; i < m; i++)
         if (!finish_row(output, i, group.n_blocks, &rows[i], err))
             return false;
+    profile_stop(profile, PROFILE_OUTPUT, start, m * linear->w.n * linear->w.k,
+                 linear->w.n * linear->w.k * (linear->w.kind == MATRIX_I8 ? 1 : sizeof(float)));
     return true;
 }
 

@@ -281,6 +281,7 @@ bool session_encode(struct session *session, uint32_t n, const struct source_ids
                         n_tokens <= max_tokens - sources[i + count].n_ids;
              count++)
             n_tokens += sources[i + count].n_ids;
+        session->stage = PROFILE_ENCODER;
         ok = session->arch->encode(session, count, sources + i, sentences + i, err);
     }
     for (uint32_t i = 0; !ok && i < n_made; i++)
@@ -333,6 +334,7 @@ bool session_step(struct session *session, uint32_t n_rows, struct step_row *row
     if (n_rows > session->limits.max_rows)
         return error_set(err, ERROR_INTERNAL, "a step of %u rows; the session has room for %u",
                          n_rows, session->limits.max_rows);
+    session->stage = PROFILE_DECODER;
     if (!prepare(session, n_rows, rows, err))
         return false;
     embed(session, &session->network->decoder, n_rows, session->tokens, session->positions,

@@ -16,6 +16,7 @@
 #include "model/model.h"
 #include "model/network.h"
 #include "model/output.h"
+#include "model/profile.h"
 
 /* Rows that go through a layer together. */
 #define SESSION_CHUNK 128
@@ -73,6 +74,7 @@ struct session {
     uint32_t *tokens, *positions; /* [max_rows or SESSION_CHUNK] */
     uint32_t *slots, *parents;    /* [max_rows] */
 
+    enum profile_stage stage; /* whose products are computed: encoder or decoder */
     struct output output;
     struct arena arena; /* the buffers that never grow */
 };

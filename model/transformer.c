@@ -41,6 +41,17 @@ static void embed_sources(struct session *session, const struct encoder_batch *b
           session->source_rows + done * width);
 }
 
+/* Attends; the profile learns how long it took. */
+static void attend(struct session *session, const struct attention_kind *kind,
+                   const struct attention_view *view)
+{
+    uint64_t start = profile_start(session->limits.profile);
+    kind->attend(session->kernels, view, &session->attention);
+    uint64_t numbers = 2 * (uint64_t)view->n_keys * view->n_heads * view->head_width;
+    profile_stop(session->limits.profile, PROFILE_ATTENTION, start, numbers * view->n_queries,
+                 numbers * (view->is_f16 ? 2 : sizeof(float)));
+}
+
 /* Self-attention of rows [first, first + m) of the batch, whichever sentences they belong to, into
  * session->context. */
 static void attend_sources(struct session *session, const struct encoder_batch *batch, size_t first,
@@ -69,7 +80,7 @@ static void attend_sources(struct session *session, const struct encoder_batch *
             .out = session->context + (from - first) * n_wide,
             .out_stride = n_wide,
         };
-        session->encoder_attention->attend(session->kernels, &view, &session->attention);
+        attend(session, session->encoder_attention, &view);
     }
 }
 
@@ -207,7 +218,7 @@ static void self_attention(struct session *session, uint32_t l, size_t m,
             .out = session->context + i * n_wide,
             .out_stride = n_wide,
         };
-        attention_full.attend(session->kernels, &view, &session->attention);
+        attend(session, &attention_full, &view);
     }
     block_output(session, &self->out, &self->after, m, session->context, n_wide, x);
 }
@@ -249,7 +260,7 @@ static void cross_attention(struct session *session, uint32_t l, size_t m,
             .out_stride = n_wide,
             .mean_weights = is_last && any_wanted ? session->mean_weights : NULL,
         };
-        attention_full.attend(session->kernels, &view, &session->attention);
+        attend(session, &attention_full, &view);
     }
     block_output(session, &cross->out, &cross->after, m, session->context, n_wide, x);
 }

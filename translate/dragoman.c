@@ -106,6 +106,7 @@ static bool open_all(struct dragoman *dragoman, const char *const *paths, size_t
                        options->max_rows, err))
         return false;
     dragoman->scheduler->via = dragoman->via;
+    dragoman->scheduler->has_profile = options->profile;
     return scheduler_course(dragoman->scheduler, dragoman->from, dragoman->to, err) != NULL;
 }
 
@@ -276,10 +277,29 @@ void dragoman_get_statistics(struct dragoman *dragoman, struct dragoman_statisti
     pthread_mutex_lock(&scheduler->mutex);
     *statistics = scheduler->statistics;
     statistics->threads = scheduler->n_workers;
+    for (size_t i = 0; i < DRAGOMAN_STAGES; i++)
+        statistics->stages[i] = (struct dragoman_stage){
+            .nanoseconds = atomic_load(&scheduler->profile.stages[i].nanoseconds),
+            .multiply_adds = atomic_load(&scheduler->profile.stages[i].multiply_adds),
+            .bytes = atomic_load(&scheduler->profile.stages[i].bytes)};
     pthread_mutex_unlock(&scheduler->mutex);
     for (size_t i = 0; i < dragoman->n_stages; i++)
         statistics->model_bytes += model_bytes(dragoman->translators[i]->model);
     statistics->load_seconds = dragoman->load_seconds;
+}
+
+_Static_assert((int)DRAGOMAN_STAGES == (int)PROFILE_STAGES &&
+                   (int)DRAGOMAN_STAGE_TEXT == (int)PROFILE_TEXT,
+               "the profile's stages are the header's");
+
+bool dragoman_measure_machine(const struct dragoman *dragoman, double *multiply_adds, double *bytes,
+                              struct dragoman_error *err)
+{
+    struct error fault = {0};
+    const struct model *model = dragoman->translators[0]->model;
+    return profile_machine(model_kernels(model), model_bytes(model), multiply_adds, bytes,
+                           &fault) ||
+           hand_over(&fault, err);
 }
 
 bool dragoman_get_setting(const struct dragoman *dragoman, size_t index,

@@ -132,6 +132,7 @@ struct dragoman_options {
     uint32_t threads;       /* 0: as many as there are CPUs */
     uint32_t max_rows;      /* hypotheses a thread advances at once; 0: a good number */
     const char *cache_path; /* SQLite file of sentences translated before; or NULL */
+    bool profile;           /* add up where the time goes, for statistics.stages */
 };
 
 void dragoman_options_init(struct dragoman_options *options);
@@ -246,6 +247,21 @@ void dragoman_stream_close(struct dragoman_stream *stream);
 
 /* ---- what can be asked --------------------------------------------------------------------- */
 
+/* Where the time of the threads went, with options.profile; what is missing of threads times
+ * elapsed time is the search, the queues and waiting. */
+enum dragoman_stage_name {
+    DRAGOMAN_STAGE_ENCODER,   /* products of the encoder, cross-attention keys and values too */
+    DRAGOMAN_STAGE_DECODER,   /* products of the decoder's layers */
+    DRAGOMAN_STAGE_OUTPUT,    /* the output layer: product, normalizer, best tokens */
+    DRAGOMAN_STAGE_ATTENTION, /* scores, softmax and sums of values */
+    DRAGOMAN_STAGE_TEXT,      /* sentences, pieces, and back */
+    DRAGOMAN_STAGES
+};
+
+struct dragoman_stage {
+    uint64_t nanoseconds, multiply_adds, bytes; /* bytes: weights, or keys and values, read */
+};
+
 struct dragoman_statistics {
     uint64_t lines, sentences;
     uint64_t source_tokens, target_tokens;
@@ -254,9 +270,15 @@ struct dragoman_statistics {
     uint64_t model_bytes;
     uint32_t threads;
     double load_seconds, busy_seconds; /* busy: summed over threads */
+    struct dragoman_stage stages[DRAGOMAN_STAGES];
 };
 
 void dragoman_get_statistics(struct dragoman *dragoman, struct dragoman_statistics *statistics);
+
+/* What one core does at best: multiply-adds a second of the int8 product on weights that stay in the
+ * first caches, and bytes a second read from a table as large as the model. Takes half a second. */
+bool dragoman_measure_machine(const struct dragoman *dragoman, double *multiply_adds, double *bytes,
+                              struct dragoman_error *err);
 
 /* A value in force and where it came from: "num_beams", "4", "generation_config.json". */
 struct dragoman_setting {

@@ -15,6 +15,7 @@
 #ifndef DRAGOMAN_TRANSLATE_SCHEDULER_H
 #define DRAGOMAN_TRANSLATE_SCHEDULER_H
 
+#include "model/profile.h"
 #include "base/team.h"
 #include "base/threads.h"
 #include "translate/translator.h"
@@ -97,6 +98,8 @@ struct scheduler {
     bool is_solo_busy, has_no_team;
 
     struct dragoman_statistics statistics;
+    struct profile profile;
+    bool has_profile; /* it is wanted */
     char warning[128]; /* "" or what was lacking */
 };
 

@@ -18,14 +18,23 @@ static double now(void)
 
 /* ---- an engine ------------------------------------------------------------------------------ */
 
+static struct profile *profile_of(struct scheduler *scheduler)
+{
+    return scheduler->has_profile ? &scheduler->profile : NULL;
+}
+
 static bool engine_open(struct engine *engine, const struct translator *translator,
-                        uint32_t max_rows, struct team *team, struct error *err)
+                        uint32_t max_rows, struct team *team, struct profile *profile,
+                        struct error *err)
 {
     const struct settings *settings = &translator->settings;
     uint32_t width = translator->sample ? settings->n_best : settings->generation.num_beams;
     uint32_t n_places = max_rows / width > 0 ? max_rows / width : 1;
-    struct session_limits limits = {
-        .n_slots = width, .max_rows = n_places * width, .max_tokens = ENCODE_TOKENS, .team = team};
+    struct session_limits limits = {.n_slots = width,
+                                    .max_rows = n_places * width,
+                                    .max_tokens = ENCODE_TOKENS,
+                                    .team = team,
+                                    .profile = profile};
     engine->translator = translator;
     engine->width = width;
     engine->places = memory_new(n_places, sizeof engine->places[0], err);
@@ -229,8 +238,10 @@ static void engine_collect(struct scheduler *scheduler, struct engine *engine)
         }
         if (!search_done(place->search))
             continue;
+        uint64_t start = profile_start(profile_of(scheduler));
         bool ok = translator_finish(engine->translator, place->direction, part, place->search,
                                     &again, &fault);
+        profile_stop(profile_of(scheduler), PROFILE_TEXT, start, 0, 0);
         engine_leave(engine, i);
         if (ok && again) {
             pthread_mutex_lock(&scheduler->mutex);
@@ -286,12 +297,14 @@ static void prepare_line(struct worker *worker, struct line *line)
     struct scheduler *scheduler = worker->scheduler;
     struct error fault = {0};
     const struct direction *direction = &line->stream->course->directions[line->stage];
+    uint64_t start = profile_start(profile_of(scheduler));
     struct sentences *sentences = sentences_for(worker, direction, &fault);
     if (atomic_load(&line->stream->is_cancelled))
         fail_line(line, &interrupted);
     else if (sentences == NULL || !translator_prepare(scheduler->translators[line->stage],
                                                       direction, sentences, line, &fault))
         fail_line(line, &fault);
+    profile_stop(profile_of(scheduler), PROFILE_TEXT, start, 0, 0);
     size_t n_open = 0;
     for (size_t i = 0; !line->is_failed && i < line->n_parts; i++)
         n_open += line->parts[i].n_outcomes == 0;
@@ -363,7 +376,8 @@ static bool open_solo(struct scheduler *scheduler, struct error *err)
     if (scheduler->team == NULL && !team_new(&scheduler->team, scheduler->n_workers, err))
         return false;
     return scheduler->solo.session != NULL ||
-           engine_open(&scheduler->solo, scheduler->translators[0], 1, scheduler->team, err);
+           engine_open(&scheduler->solo, scheduler->translators[0], 1, scheduler->team,
+                       profile_of(scheduler), err);
 }
 
 /* Searches one sentence with all cores. Without the lock. */
@@ -450,7 +464,7 @@ static bool open_worker(struct worker *worker, struct part ***parts, struct erro
     bool ok = *parts != NULL;
     for (size_t i = 0; ok && i < scheduler->n_stages; i++)
         ok = engine_open(&worker->engines[i], scheduler->translators[i], scheduler->max_rows, NULL,
-                         err);
+                         profile_of(scheduler), err);
     return ok;
 }
 

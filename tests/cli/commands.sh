@@ -83,10 +83,12 @@ check 'nothing was written' test ! -e none
 
 # bench measures; that it does is all that is asked here.
 expect 'bench' -- "$dragoman" bench --runs 1 -t 1 --beam 1 -m "$marian" in.txt
-check 'bench: a head and a row' test "$(wc -l <.out)" -eq 2
+check 'bench: a head, a row, and seven rows of stages' test "$(wc -l <.out)" -eq 12
+check 'bench: the stages are named' test "$(sed -n '6,$s/^ *1 *1  \([a-z0-9 ]*[a-z]\)  .*/\1/p' .out | tr '\n' ,)" = \
+    'encoder products,decoder products,output layer,attention,text and pieces,rest,all,'
 expect 'bench --json' -- "$dragoman" bench --json --runs 1 -t 1 --beam 1 -m "$marian" in.txt
 if command -v python3 >/dev/null; then
-    check 'bench --json is JSON' python3 -c 'import json,sys; sys.exit(json.load(open(".out"))[0]["threads"] != 1)'
+    check 'bench --json is JSON' python3 -c 'import json,sys; sys.exit(json.load(open(".out"))["runs"][0]["threads"] != 1)'
 fi
 expect 'bench of an empty text' rc=2 err='bench: the text is empty' -- "$dragoman" bench -m "$marian" /dev/null
 

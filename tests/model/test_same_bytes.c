@@ -227,7 +227,7 @@ START_TEST(alone_and_among_others_int8)
 END_TEST
 
 /* Halves change numbers, but not by neighbours or tables. */
-START_TEST(bfloat16_caches)
+START_TEST(half_caches)
 {
     size_t n_tables;
     const struct kernels *const *tables = kernels_usable(&n_tables);
@@ -368,7 +368,7 @@ int main(void)
     tcase_add_loop_test(tcase, alone_and_among_others_float, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, alone_and_among_others_int8, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, every_kernel_table, 0, N_FIXTURES);
-    tcase_add_loop_test(tcase, bfloat16_caches, 0, N_FIXTURES);
+    tcase_add_loop_test(tcase, half_caches, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, every_team, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, shortlists, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, a_short_shortlist_has_the_same_logits, 0, N_FIXTURES);
