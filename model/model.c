@@ -23,7 +23,8 @@ static bool load(struct model *model, const struct tensors *tensors, uint64_t ma
     bool ok = network_bind(&model->network, &model->config, weights, &model->arena, err) &&
               weights_check(weights, &model->config, faults, err);
     if (ok && max_bytes != 0 && weights_bytes(weights) > max_bytes)
-        ok = error_set(err, ERROR_LIMIT, "the model needs %.1f MiB, more than the limit of %.1f",
+        ok = error_set(err, ERROR_LIMIT,
+                       "the model needs %.1f MiB, more than the %.1f MiB of --max-memory",
                        (double)weights_bytes(weights) / (1 << 20), (double)max_bytes / (1 << 20));
     ok = ok && weights_load(weights, model->kernels, &model->arena, err);
     if (ok)

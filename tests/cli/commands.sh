@@ -44,9 +44,9 @@ expect 'score: uneven files' rc=1 err='in.txt: has more lines than .*|.*ends bef
 expect 'score: three files' rc=2 out= err='score: .*' -- "$dragoman" score a b c
 
 # convert
-for type in int8 f16 f32; do
-    expect "convert --$type" out= -- "$dragoman" convert "$marian" $type --$type
-    expect "info --check of $type" out='ok\n' -- "$dragoman" info --check $type
+for type in --int8 --f16 --f32; do
+    expect "convert $type" out= -- "$dragoman" convert "$marian" ${type#--} $type
+    expect "info --check of $type" out='ok\n' -- "$dragoman" info --check ${type#--}
 done
 "$dragoman" -m "$marian" -q in.txt >int8.want
 "$dragoman" -m "$marian" -q --precision f32 in.txt >f32.want
