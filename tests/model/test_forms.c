@@ -37,7 +37,8 @@ static void search(const struct model *model, struct outcome *outcome)
     static const uint32_t words[N_SENTENCES][6] = {
         {5, 61, 300, 44, 7, 3}, {89, 12, 710, 5, 33, 2}, {17, 17, 400, 9, 650, 31}};
     const struct generation *g = &model_config(model)->generation;
-    struct session_limits limits = {.n_slots = 1, .max_rows = 1, .max_tokens = 16};
+    struct session_limits limits = {
+        .n_slots = 1, .max_rows = 1, .max_tokens = 16, .cache = CACHE_F32};
     struct session *session;
     memset(outcome, 0, sizeof *outcome);
     ck_assert(session_new(&session, model, &limits, &err));
