@@ -3,11 +3,18 @@
 #include "cli/confine.h"
 #include "cli/json_line.h"
 #include "cli/message.h"
+#include "cli/model_languages.h"
 #include "cli/vocabulary.h"
 #include "model/model.h"
 #include "translate/vocabulary.h"
 
+#include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+
+/* Languages listed on a line. */
+#define MAX_LISTED 12
 
 static const char *family_name(enum family family)
 {
@@ -98,19 +105,99 @@ static bool report_real(struct report *r, const char *name, double value, const 
            end_member(r, note);
 }
 
-static bool report_files(struct report *r, const struct tensors *tensors)
+/* An item of a list: lists are arrays in JSON, else words on one line. */
+static bool report_item(struct report *r, const char *text, bool is_first)
 {
-    bool ok = begin_member(r, "files") && (!r->json || buffer_append_byte(&r->out, '[', r->err));
-    for (size_t i = 0; ok && i < tensors_file_count(tensors); i++) {
-        const char *name = tensors_file_name(tensors, i);
-        char escaped[300];
-        ok = (i == 0 || buffer_append_text(&r->out, r->json ? "," : " ", r->err)) &&
-             (r->json ? json_append_string(&r->out, name, strlen(name), r->err)
-                      : buffer_append_text(
-                            &r->out, error_escape(escaped, sizeof escaped, name, strlen(name)),
-                            r->err));
+    char escaped[300];
+    return (is_first || buffer_append_text(&r->out, r->json ? "," : " ", r->err)) &&
+           (r->json ? json_append_string(&r->out, text, strlen(text), r->err)
+                    : buffer_append_text(&r->out,
+                                         error_escape(escaped, sizeof escaped, text, strlen(text)),
+                                         r->err));
+}
+
+static bool begin_list(struct report *r, const char *name)
+{
+    return begin_member(r, name) && (!r->json || buffer_append_byte(&r->out, '[', r->err));
+}
+
+static bool end_list(struct report *r)
+{
+    return (!r->json || buffer_append_byte(&r->out, ']', r->err)) && end_member(r, NULL);
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* Configurations, vocabularies and the like beside the weights. */
+static int is_beside(const struct dirent *entry)
+{
+    static const char *const ends[] = {".json", ".spm",   ".model",  ".txt",
+                                       ".yml",  ".vocab", ".s2t.bin"};
+    const char *name = entry->d_name;
+    size_t n = strlen(name);
+    if (strstr(name, ".index.json") != NULL || name[0] == '.')
+        return 0;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (n > strlen(ends[i]) && strcmp(name + n - strlen(ends[i]), ends[i]) == 0)
+            return 1;
+    return 0;
+}
+
+/* The files of weights as they were opened, then what lies beside them. */
+static bool report_files(struct report *r, const char *path, const struct tensors *tensors)
+{
+    struct dirent **entries = NULL;
+    struct buffer directory = {0};
+    bool ok = begin_list(r, "files") && vocabulary_directory(path, &directory, r->err);
+    for (size_t i = 0; ok && i < tensors_file_count(tensors); i++)
+        ok = report_item(r, tensors_file_name(tensors, i), i == 0);
+    int count = ok ? scandir(directory.bytes, &entries, is_beside, by_name) : 0;
+    for (int i = 0; i < count; i++) {
+        ok = ok && report_item(r, entries[i]->d_name, false);
+        free(entries[i]);
     }
-    return ok && (!r->json || buffer_append_byte(&r->out, ']', r->err)) && end_member(r, NULL);
+    free(entries);
+    buffer_free(&directory);
+    return ok && end_list(r);
+}
+
+/* The direction that the files tell of, and the codes of the model's languages. A model without a
+ * tokenizer is told of all the same; with one, its memory is taken for what memory_bytes() says. */
+static bool report_languages(struct report *r, const char *path, const struct config *config)
+{
+    struct model_languages languages;
+    struct tokenizer *tokenizer = NULL;
+    struct error why = {0};
+    char direction[128];
+    if (!model_languages_read(&languages, path, config->model_type, r->err))
+        return false;
+    model_languages_describe(&languages, direction, sizeof direction);
+    model_languages_free(&languages);
+    bool ok = direction[0] == '\0' || report_text(r, "direction", direction, NULL);
+    if (!vocabulary_of_model(&tokenizer, path, config, false, &why))
+        return ok && (r->json || report_text(r, "languages", "unknown", why.text));
+    size_t n = tokenizer_n_languages(tokenizer);
+    if (ok && n > 0) {
+        ok = begin_list(r, "languages");
+        size_t listed = r->json || n <= MAX_LISTED ? n : MAX_LISTED;
+        for (size_t i = 0; ok && i < listed; i++)
+            ok = report_item(r, tokenizer_language(tokenizer, i), i == 0);
+        if (ok && listed < n)
+            ok = buffer_printf(&r->out, r->err, " ... (%zu: --languages)", n);
+        ok = ok && end_list(r);
+    }
+    tokenizer_close(tokenizer);
+    return ok;
+}
+
+/* The most memory that opening took: weights, vocabularies, all. */
+static uint64_t memory_bytes(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
 }
 
 static bool report_network(struct report *r, const struct config *config)
@@ -129,6 +216,17 @@ static bool report_network(struct report *r, const struct config *config)
            report_number(r, "max_source_tokens", config->max_positions, NULL);
 }
 
+static bool report_ids(struct report *r, const char *name, const uint32_t *ids, uint32_t n,
+                       const char *note)
+{
+    if (n == 0 && !r->json)
+        return true;
+    bool ok = begin_member(r, name) && (!r->json || buffer_append_byte(&r->out, '[', r->err));
+    for (uint32_t i = 0; ok && i < n; i++)
+        ok = buffer_printf(&r->out, r->err, "%s%u", i == 0 ? "" : r->json ? "," : " ", ids[i]);
+    return ok && (!r->json || buffer_append_byte(&r->out, ']', r->err)) && end_member(r, note);
+}
+
 static bool report_generation(struct report *r, const struct generation *g)
 {
     static const char *const stop[] = {"finished", "heuristic", "limit", "exhaustive"};
@@ -141,7 +239,12 @@ static bool report_generation(struct report *r, const struct generation *g)
            report_number(r, "no_repeat_ngram", g->no_repeat_ngram_size,
                          origin_name(g->no_repeat_ngram_size_origin)) &&
            report_real(r, "repetition_penalty", g->repetition_penalty,
-                       origin_name(g->repetition_penalty_origin));
+                       origin_name(g->repetition_penalty_origin)) &&
+           report_number(r, "decoder_start", g->start, origin_name(g->start_origin)) &&
+           report_ids(r, "eos", g->eos, g->n_eos, origin_name(g->eos_origin)) &&
+           report_ids(r, "banned", g->banned, g->n_banned, origin_name(g->banned_origin)) &&
+           report_number(r, "forced_bos", g->forced_bos, origin_name(g->forced_bos_origin)) &&
+           report_number(r, "forced_eos", g->forced_eos, origin_name(g->forced_eos_origin));
 }
 
 static bool model_options(struct model_options *out, const struct options *options,
@@ -167,7 +270,8 @@ static bool report_model(struct report *r, const char *path, const struct option
     for (size_t i = 0; ok && i < tensors_count(tensors); i++)
         n_parameters += tensors_at(tensors, i)->n_elements;
     ok = ok && report_text(r, "path", path, NULL) && report_network(r, model_config(model)) &&
-         report_files(r, tensors) && report_number(r, "stored_parameters", n_parameters, NULL) &&
+         report_languages(r, path, model_config(model)) && report_files(r, path, tensors) &&
+         report_number(r, "stored_parameters", n_parameters, NULL) &&
          report_text(r, "stored_type",
                      tensors_count(tensors) > 0 ? tensor_type_name(tensors_at(tensors, 0)->type)
                                                 : "?",
@@ -176,23 +280,54 @@ static bool report_model(struct report *r, const char *path, const struct option
                      NULL) &&
          report_text(r, "unit", model_kernels(model)->name, NULL) &&
          report_number(r, "weight_bytes", model_bytes(model), NULL) &&
+         report_number(r, "memory_bytes", memory_bytes(), "the most so far, all included") &&
          report_generation(r, &model_config(model)->generation);
     model_close(model);
     struct error ignored = {0};
     return tensors_close(tensors, ok ? r->err : &ignored) && ok;
 }
 
+/* Adds a fault to the lines of `faults` unless it is there. */
+static bool add_fault(struct buffer *faults, const struct error *fault, struct error *err)
+{
+    return (faults->n_bytes > 0 && strstr(faults->bytes, fault->text) != NULL) ||
+           buffer_printf(faults, err, "%s\n", fault->text);
+}
+
+/* Configuration and weights, then the vocabularies with their SentencePiece models: what
+ * translating would open. The first fault in *err, each in a line of `faults`. */
+static bool check_all(const char *path, const struct options *from, struct buffer *faults,
+                      struct error *err)
+{
+    struct model_options options;
+    struct tokenizer *tokenizer = NULL;
+    struct error fault = {0};
+    if (!model_options(&options, from, err))
+        return false;
+    bool ok = model_check(path, &options, faults, err);
+    if (!ok) {
+        /* Of several faults among the tensors the error is a summary: the lines are there. */
+        bool is_listed = faults->n_bytes > 0 && strstr(err->text, " more faults)") != NULL;
+        vocabulary_explain(path, options.format, err);
+        if (!is_listed && !add_fault(faults, err, NULL))
+            return false;
+    }
+    if (vocabulary_open(&tokenizer, path, options.format, &fault)) {
+        tokenizer_close(tokenizer);
+        return ok;
+    }
+    if (ok)
+        *err = fault;
+    (void)add_fault(faults, &fault, NULL);
+    return false;
+}
+
 /* Every fault on a line of standard output; the first one is told on standard error too. */
 static int check(const char *path, const struct options *from, struct error *err)
 {
     struct buffer faults = {0};
-    struct model_options options;
     struct error write_err = {0};
-    bool ok = model_options(&options, from, err);
-    if (ok && !model_check(path, &options, &faults, err)) {
-        vocabulary_explain(path, options.format, err);
-        ok = false;
-    }
+    bool ok = check_all(path, from, &faults, err);
     if (!ok && faults.n_bytes > 0 && !print_text(faults.bytes, faults.n_bytes, &write_err)) {
         buffer_free(&faults);
         return (int)message_fail(&write_err, true);

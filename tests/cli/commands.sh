@@ -16,6 +16,22 @@ expect 'info --check' out='ok\n' -- "$dragoman" info --check "$marian"
 cp -r "$marian" broken
 printf '{}' >broken/config.json
 expect 'info --check of a broken model' rc=2 err='config.json: .*' -- "$dragoman" info --check broken
+cp -r "$marian" broken2
+rm broken2/source.spm
+expect 'info --check of a model without its tokenizer' rc=2 out='broken2/source.spm: No such file or directory\n' err='broken2/source.spm: No such file or directory' -- "$dragoman" info --check broken2
+sed -i 's/"encoder_layers": 2/"encoder_layers": 3/; s/"decoder_ffn_dim": 128/"decoder_ffn_dim": 120/' broken2/config.json
+expect 'info --check names each fault' rc=2 err='.*model.encoder.layers.2.self_attn.q_proj.weight.: missing .and 21 more faults.' -- "$dragoman" info --check broken2
+check 'info --check: each on its line' bash -c 'test "$(wc -l <.out)" -eq 23 && tail -1 .out | grep -qx "broken2/source.spm: No such file or directory" && grep -q "decoder.layers.1.fc2.weight.: expected shape \[64, 120\], found \[64, 128\]" .out'
+rm broken2/config.json
+expect 'info --check without a configuration' rc=2 out='broken2/config.json: No such file or directory\n' err='broken2/config.json: No such file or directory' -- "$dragoman" info --check broken2
+expect 'info of a multilingual model' -- "$dragoman" info "$fixtures/marian_swish_multi"
+check 'info: direction and languages' bash -c 'grep -qx "direction            en-deu,fra" .out && grep -qx "languages            deu fra" .out'
+check 'info: files' grep -qx "files                $fixtures/marian_swish_multi/model.safetensors config.json generation_config.json golden.json source.spm target.spm tokenizer_config.json vocab.json" .out
+check 'info: memory' bash -c 'test "$(sed -n "s/^memory_bytes *\([0-9]*\) .*/\1/p" .out)" -gt "$(sed -n "s/^weight_bytes *//p" .out)"'
+check 'info: defaults and where they are from' bash -c 'grep -qx "max_length           39  (generation configuration)" .out && grep -qx "repetition_penalty   1  (default)" .out && grep -qx "banned               902  (generation configuration)" .out'
+expect 'info of 202 languages' -- "$dragoman" info "$fixtures/nllb"
+check 'info of 202 languages' grep -qE '^languages +ace_Arab .* arb_Arab ars_Arab ... .202: --languages.$' .out
+expect 'info of a model without a tokenizer' -- "$dragoman" info "$fixtures/npz_ssru/model.npz"
 expect 'info of nothing' rc=2 out= err='none: No such file or directory.*' -- "$dragoman" info none
 expect 'info of two' rc=2 out= err='info: one model at a time' -- "$dragoman" info a b
 expect 'info --languages' out='deu\nfra\n' -- "$dragoman" info --languages "$fixtures/marian_swish_multi"
@@ -70,9 +86,9 @@ target() { "$dragoman" info "$1" | sed -n 's/^target_vocabulary *//p'; }
 trim() { # LANGUAGE PIECES
     expect "convert --trim $1" out= -- "$dragoman" convert scripts "trim-$1" --f32 --trim "$1"
     check "convert --trim $1: $2 pieces" test "$(target "trim-$1")" -eq "$2"
-    expect "info --check of the trimmed: $1" out='ok\n' -- "$dragoman" info --check "trim-$1"
 }
 trim de 878
+expect "info --check of the trimmed" out='ok\n' -- "$dragoman" info --check trim-de
 trim ru 18 # its ten, five without letters, </s>, <unk>, <pad>
 trim el 13
 trim zh 16
