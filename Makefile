@@ -39,6 +39,7 @@ endif
 COMMON  := -I. -ffp-contract=off $(OPTIMIZE) $(WARNINGS) $(HARDEN) -pthread -MMD -MP \
            -DDRAGOMAN_VERSION='"$(VERSION)"' \
            -DDRAGOMAN_DATA_DIRECTORY='"$(PREFIX)/share/dragoman"' \
+           -DSENTENCEPIECE_VERSION='"$(shell pkg-config --modversion sentencepiece)"' \
            $(shell pkg-config --cflags $(PACKAGES))
 HAVE    := $(foreach p,$(OPTIONAL),$(shell pkg-config --exists $(p) && echo $(p)))
 COMMON  += $(foreach p,$(HAVE),-DHAVE_$(shell echo $(p) | tr a-z A-Z | tr -c 'A-Z0-9\n' _))

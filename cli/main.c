@@ -9,6 +9,7 @@
 #include "cli/signals.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct command_row commands[] = {
     {"translate", COMMAND_TRANSLATE, "[OPTION]... [FILE]...", "Translate text, line for line.",
@@ -93,6 +94,20 @@ static const struct command_row *find_command(const char *name)
     return NULL;
 }
 
+/* The command that a word which is no file may be meant for, or NULL. */
+static const char *near_command(const char *word)
+{
+    size_t count;
+    const struct command_row *rows = commands_table(&count);
+    struct stat status;
+    if (word[0] == '-' || strchr(word, '/') != NULL || stat(word, &status) == 0)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        if (is_typo(word, rows[i].name))
+            return rows[i].name;
+    return NULL;
+}
+
 static int run_help(const struct command_row *command, bool all)
 {
     struct error err = {0};
@@ -116,6 +131,17 @@ int main(int argc, char **argv)
     if (argc > 1 && strncmp(argv[1], "__", 2) == 0)
         return cmd_generate(argc - 1, argv + 1);
     const struct command_row *command = argc > 1 ? find_command(argv[1]) : NULL;
+    struct stat file;
+    if (argc > 1 && strcmp(argv[1], "help") == 0 && stat(argv[1], &file) != 0) {
+        command = argc > 2 ? find_command(argv[2]) : &commands[0];
+        return run_help(command != NULL ? command : &commands[0], false);
+    }
+    const char *meant = argc > 1 && command == NULL ? near_command(argv[1]) : NULL;
+    if (meant != NULL) {
+        error_set(&err, ERROR_USAGE, "%.60s: no such command or file (did you mean %s?)", argv[1],
+                  meant);
+        return (int)message_fail(&err, false);
+    }
     int first = command != NULL ? 2 : 1;
     if (command == NULL)
         command = &commands[0];

@@ -77,6 +77,12 @@ static unsigned distance(const char *a, size_t n_a, const char *b, size_t n_b)
     return row[n_b];
 }
 
+bool is_typo(const char *word, const char *name)
+{
+    unsigned d = distance(word, strlen(word), name, strlen(name));
+    return d > 0 && d < 3 && d < strlen(name) / 2;
+}
+
 static bool unknown(const char *shown, const char *name, size_t n_bytes, enum command command,
                     struct error *err)
 {
@@ -169,7 +175,12 @@ static bool read_letters(struct options *options, int argc, char *const *argv, i
 {
     size_t count;
     const struct option *table = options_table(&count);
-    for (const char *letter = argv[*at] + 1; *letter != '\0'; letter++) {
+    const char *word = argv[*at] + 1;
+    size_t n_word = strcspn(word, "=");
+    if (n_word > 1 && find(word, n_word) != NULL)
+        return error_set(err, ERROR_USAGE, "%.60s: unknown option (did you mean --%.*s?)",
+                         argv[*at], (int)n_word, word);
+    for (const char *letter = word; *letter != '\0'; letter++) {
         const struct option *row = NULL;
         for (size_t i = 0; i < count; i++)
             if (table[i].letter == *letter)

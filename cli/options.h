@@ -195,6 +195,9 @@ bool option_switch_off(struct options *options, const struct option *row, struct
 bool option_format(const struct options *options, const struct option *row, struct buffer *out,
                    struct error *err);
 
+/* Whether `word` is not `name` but so close to it that it is probably meant. */
+bool is_typo(const char *word, const char *name);
+
 /* Name of the environment variable: "DRAGOMAN_MAX_LENGTH". */
 void option_environment_name(const struct option *row, char out[64]);
 

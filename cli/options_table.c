@@ -705,7 +705,7 @@ static const struct option table[] = {
      .commands = COMMAND_ALL,
      .group = GROUP_OTHER,
      .is_basic = true,
-     .help = "print the version, the CPU unit in use, and the libraries"},
+     .help = "print the version, the CPU unit in use, the sandbox, and the libraries"},
 };
 
 _Static_assert(sizeof table / sizeof table[0] <= OPTION_MAX_COUNT, "struct options has room");

@@ -291,7 +291,8 @@ static void last_words(void *context)
         message_note("interrupted after line %llu: the same command goes on from there",
                      n_lines + (unsigned long long)resume_lines(run->resume));
     else if (n_lines > 0)
-        message_note("interrupted after line %llu (a run with -o FILE --resume can go on)", n_lines);
+        message_note("interrupted after line %llu (a run with -o FILE --resume can go on)",
+                     n_lines);
 }
 
 /* --resume: passes over the lines that the output has already. *is_done: there is nothing more. */
@@ -384,6 +385,8 @@ static bool prepare(struct run *run, struct model_paths *models, bool *is_done, 
     if (options->print_config)
         return true;
     run->shows_progress = wants_progress(options);
+    if (options->n_operands == 0 && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1)
+        message_note("type lines of text; Ctrl-D ends");
     *has_begun = true;
     undo_forget(&run->undo);
     if (!outputs_begin(&run->outputs, err))

@@ -39,6 +39,23 @@ refuse '--no- of another command' '--keep: not an option of this command \(see -
 refuse '--no- of a number' '--no-beam: unknown option \(see --help\)' "${no[@]}" --no-beam
 refuse '--no- of what always has a text' '--no-field: unknown option .*' "${no[@]}" --no-field
 
+# What was meant: a command, an option with one dash.
+refuse 'near miss of a command' 'tokenise: no such command or file \(did you mean tokenize\?\)' tokenise
+refuse 'near miss of a command, with more' 'trnslate: no such command or file .*' trnslate in.txt
+refuse 'no file, and no command' 'notes.txt: No such file or directory' notes.txt
+echo 'Good night!' >scor
+expect 'a file of such a name' out='Gute Nacht!\n' -- "$dragoman" scor
+rm scor
+refuse 'one dash' '-beam: unknown option \(did you mean --beam\?\)' -beam 3
+"$dragoman" --help >help.want
+expect 'dragoman help' out_file=help.want -- "$dragoman" help
+"$dragoman" score --help >help.want
+expect 'dragoman help COMMAND' out_file=help.want -- "$dragoman" help score
+if command -v script >/dev/null; then
+    expect 'standard input is a terminal' -- bash -c 'printf "Good night!\n\004" | script -qec "$0" /dev/null | tr -d "\r"' "$dragoman"
+    check 'standard input is a terminal' bash -c 'grep -qx "dragoman: type lines of text; Ctrl-D ends" .out && grep -qx "Gute Nacht!" .out'
+fi
+
 # --no-NAME: off, whatever the default and the settings say; texts are taken back.
 settings() { # NAME NAMES VALUES ARGUMENT...
     local name="$1" names="$2" values="$3"
@@ -86,6 +103,10 @@ check 'all options are there' bash -c 'grep -q -- --length-penalty .out && grep 
 check 'help of everything fits 80 columns' bash -c '! grep -E "^.{81}" .out'
 expect 'version' -- "$dragoman" --version
 check 'version' grep -Eq '^dragoman [0-9]+\.[0-9]+\.[0-9]+$' .out
+check 'version: the unit in use' grep -Eqx 'CPU unit: [a-z0-9]+ \(of scalar( [a-z0-9]+)*\)' .out
+check 'version: the libraries' grep -Eqx 'libraries: SentencePiece [0-9.]+, ICU [0-9.]+, cJSON [0-9.]+, PCRE2 [0-9. -]+, SQLite [0-9.]+, zlib [0-9.]+' .out
+expect 'version: the unit asked for' -- env DRAGOMAN_CPU=scalar "$dragoman" --version
+check 'version: the unit asked for' grep -q '^CPU unit: scalar ' .out
 for option in --help --help=all --version; do
     expect "$option to a full device" rc=1 err='standard output: No space left on device' -- bash -c '"$0" $1 >/dev/full' "$dragoman" $option
     expect "$option to a closed output" rc=1 err='standard output: Bad file descriptor' -- bash -c '"$0" $1 >&-' "$dragoman" $option
@@ -107,6 +128,26 @@ for shell in bash zsh fish; do
         check "completion of $shell is its syntax" $shell -n .out
     fi
 done
+# What is completed.
+"$dragoman" __complete bash >complete.bash
+completed() { # NAME WANTED WORD...: the last word is completed
+    local name="$1" want="$2"
+    shift 2
+    expect "$name" out="$want\n" -- bash -c 'PATH="${0%/*}:$PATH"; . ./complete.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dragoman; echo "${COMPREPLY[@]}"' "$dragoman" dragoman "$@"
+}
+mkdir -p "$XDG_DATA_HOME/dragoman/models/test--model"
+completed 'an option' '--loop-guard' --loop
+completed 'its off word' '--no-loop-guard' --no-l
+completed 'an option of a command' '--token-scores' score --tok
+completed 'no option of another' '' models --loop
+completed 'a value' 'finished' --stop fin
+completed 'a command' 'tokenize' toke
+completed 'an installed model' 'test/model' -m tes
+if command -v fish >/dev/null; then
+    "$dragoman" __complete fish >complete.fish
+    expect 'fish: an option' out='--loop-guard\n' -- fish -c 'source complete.fish; complete -C "dragoman --loo" | cut -f1'
+    expect 'fish: a value' out='finished\n' -- fish -c 'source complete.fish; complete -C "dragoman --stop fin" | cut -f1'
+fi
 expect 'completion of another shell' rc=2 err="no completion for 'csh'" -- "$dragoman" __complete csh
 
 # No name: argv[0] empty, argc 0.
