@@ -107,8 +107,16 @@ bool engine_open(struct dragoman **dragoman, const struct options *options,
     if (!dragoman_open(dragoman, (const char *const *)models->items, models->count, &settings,
                        &fault))
         return engine_fault(&fault, err);
+    return true;
+}
+
+bool engine_stream(struct dragoman *dragoman, struct dragoman_stream **stream, struct error *err)
+{
+    struct dragoman_error fault = {0};
+    if (!dragoman_stream_open(dragoman, NULL, stream, &fault))
+        return engine_fault(&fault, err);
     const char *warning;
-    for (size_t i = 0; (warning = dragoman_warning(*dragoman, i)) != NULL; i++)
+    for (size_t i = 0; (warning = dragoman_warning(dragoman, i)) != NULL; i++)
         message_note("%s", warning);
     return true;
 }

@@ -6,10 +6,13 @@
 #include "cli/paths.h"
 #include "translate/dragoman.h"
 
-/* Opens the model or models with the settings of `options`, and tells the warnings of opening.
- * `scores`: they are wanted of greedy search too. */
+/* Opens the model or models with the settings of `options`. `scores`: they are wanted of greedy
+ * search too. */
 bool engine_open(struct dragoman **dragoman, const struct options *options,
                  const struct model_paths *models, bool scores, struct error *err);
+
+/* Opens a stream, which starts the threads, and tells what was lacking. */
+bool engine_stream(struct dragoman *dragoman, struct dragoman_stream **stream, struct error *err);
 
 /* Takes a fault of the library over; returns false. */
 bool engine_fault(const struct dragoman_error *from, struct error *err);

@@ -365,7 +365,6 @@ static bool open_model(struct run *run, const struct model_paths *models, struct
 static bool prepare(struct run *run, struct model_paths *models, bool *is_done, bool *has_begun,
                     struct error *err)
 {
-    struct dragoman_error fault = {0};
     const struct options *options = run->options;
     if (!remote_check(options, err) || !can_confine(options, err) ||
         !inputs_open(&run->inputs, options, err) ||
@@ -396,9 +395,7 @@ static bool prepare(struct run *run, struct model_paths *models, bool *is_done, 
         resume_begin(run->resume);
     if (!confine(options, outputs_directory(&run->outputs), err))
         return false;
-    if (run->dragoman != NULL && !dragoman_stream_open(run->dragoman, NULL, &run->stream, &fault))
-        return engine_fault(&fault, err);
-    return true;
+    return run->dragoman == NULL || engine_stream(run->dragoman, &run->stream, err);
 }
 
 /* No thread but that of the signals is left. */

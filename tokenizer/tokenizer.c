@@ -6,20 +6,27 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define CONFIG_MAX_BYTES ((size_t)1 << 20)
 
 /* ---- opening -----------------------------------------------------------------------------------
  */
 
-/* Stack that the library may need while it loads: it recurses once for each byte of a piece. */
+/* Stack that the library may need while it loads: it recurses once for each byte of a piece; and
+ * what a main thread that calls us may have used of its own, which only /proc could tell. */
 #define LOAD_STACK_BYTES ((size_t)1 << 20)
+#define MAIN_STACK_BYTES ((size_t)4 << 20)
 
 static bool has_stack(void)
 {
     pthread_attr_t attributes;
     void *low = NULL;
     size_t n_bytes = 0;
+    struct rlimit limit;
+    if (gettid() == getpid())
+        return getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur >= MAIN_STACK_BYTES;
     if (pthread_getattr_np(pthread_self(), &attributes) != 0)
         return false;
     int status = pthread_attr_getstack(&attributes, &low, &n_bytes);

@@ -289,7 +289,8 @@ struct dragoman_setting {
 bool dragoman_get_setting(const struct dragoman *dragoman, size_t index,
                           struct dragoman_setting *setting);
 
-/* Warnings of opening (a thread that could not be started, ...), NULL beyond the last one. */
+/* Warnings of opening and of the first stream (a thread that could not be started, ...), NULL
+ * beyond the last one. */
 const char *dragoman_warning(const struct dragoman *dragoman, size_t index);
 
 #ifdef __cplusplus

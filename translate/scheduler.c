@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Hypotheses a worker advances at once: enough that each weight read from memory is used often. A tile
- * unit multiplies so fast that it takes twice as many before the weights' way from memory no longer
- * counts; elsewhere 128 rows measured 3 % faster than 64 and took 30 MB more (2 threads, greedy). */
+/* Hypotheses a worker advances at once: enough that each weight read from memory is used often. A
+ * tile unit multiplies so fast that it takes twice as many before the weights' way from memory no
+ * longer counts; elsewhere 128 rows measured 3 % faster than 64 and took 30 MB more (2 threads,
+ * greedy). */
 #define USUAL_ROWS 64
 #define TILE_ROWS 128
 
@@ -113,30 +114,35 @@ bool scheduler_new(struct scheduler **out, struct translator *const *translators
     return true;
 }
 
-bool scheduler_start(struct scheduler *scheduler, struct error *err)
+static void start_workers(struct scheduler *scheduler)
 {
+    unsigned wanted = scheduler->n_workers;
     struct error fault = {0};
-    pthread_mutex_lock(&scheduler->mutex);
-    if (scheduler->n_started == 0) {
-        for (unsigned i = 0; i < scheduler->n_workers; i++) {
-            struct worker *worker = &scheduler->workers[i];
-            worker->scheduler = scheduler;
-            worker->index = i;
-            if (!thread_start(&worker->thread, worker_run, worker, &fault))
-                break;
-            scheduler->n_started++;
-        }
-        if (scheduler->n_started > 0 && scheduler->n_started < scheduler->n_workers) {
-            snprintf(scheduler->warning, sizeof scheduler->warning,
-                     "only %u of %u threads could be started", scheduler->n_started,
-                     scheduler->n_workers);
-            scheduler->n_workers = scheduler->n_started;
-        }
-        scheduler->statistics.threads = scheduler->n_started;
+    for (unsigned i = 0; i < wanted; i++) {
+        struct worker *worker = &scheduler->workers[i];
+        worker->scheduler = scheduler;
+        worker->index = i;
+        if (!thread_start(&worker->thread, worker_run, worker, &fault))
+            break;
+        scheduler->n_started++;
     }
-    bool ok = scheduler->n_started > 0;
+    scheduler->has_no_thread = scheduler->n_started == 0;
+    scheduler->n_workers = scheduler->has_no_thread ? 1 : scheduler->n_started;
+    scheduler->statistics.threads = scheduler->n_workers;
+    if (scheduler->has_no_thread)
+        snprintf(scheduler->warning, sizeof scheduler->warning, "%.90s: working without threads",
+                 fault.text);
+    else if (scheduler->n_started < wanted)
+        snprintf(scheduler->warning, sizeof scheduler->warning,
+                 "only %u of %u threads could be started", scheduler->n_started, wanted);
+}
+
+void scheduler_start(struct scheduler *scheduler)
+{
+    pthread_mutex_lock(&scheduler->mutex);
+    if (scheduler->n_started == 0 && !scheduler->has_no_thread)
+        start_workers(scheduler);
     pthread_mutex_unlock(&scheduler->mutex);
-    return ok || error_set(err, fault.code, "%s", fault.text);
 }
 
 void scheduler_free(struct scheduler *scheduler)
@@ -149,6 +155,8 @@ void scheduler_free(struct scheduler *scheduler)
     pthread_mutex_unlock(&scheduler->mutex);
     for (unsigned i = 0; i < scheduler->n_started; i++)
         pthread_join(scheduler->workers[i].thread, NULL);
+    if (scheduler->has_no_thread)
+        worker_close(&scheduler->workers[0]);
     engine_close(&scheduler->solo);
     team_free(scheduler->team);
     arena_free(&scheduler->arena);
@@ -212,8 +220,9 @@ bool stream_new(struct scheduler *scheduler, const char *from, const char *to, s
                 struct error *err)
 {
     const struct course *course = scheduler_course(scheduler, from, to, err);
-    if (course == NULL || !scheduler_start(scheduler, err))
+    if (course == NULL)
         return false;
+    scheduler_start(scheduler);
     struct stream *stream = memory_new(1, sizeof *stream, err);
     if (stream == NULL)
         return false;
@@ -224,6 +233,26 @@ bool stream_new(struct scheduler *scheduler, const char *from, const char *to, s
     return true;
 }
 
+/* Waits until something of the stream has changed. Where there is no thread, the one who waits does
+ * a round of the work, or waits for who is at it. Called and left with the lock held. */
+static void wait_for_change(struct stream *stream)
+{
+    struct scheduler *scheduler = stream->scheduler;
+    if (scheduler->has_no_thread && scheduler->is_worked) {
+        pthread_cond_wait(&scheduler->work, &scheduler->mutex);
+        return;
+    }
+    if (scheduler->has_no_thread) {
+        scheduler->is_worked = true;
+        bool did_something = worker_round(&scheduler->workers[0]);
+        scheduler->is_worked = false;
+        pthread_cond_broadcast(&scheduler->work);
+        if (did_something)
+            return;
+    }
+    pthread_cond_wait(&stream->changed, &scheduler->mutex);
+}
+
 void stream_free(struct stream *stream)
 {
     if (stream == NULL)
@@ -232,7 +261,7 @@ void stream_free(struct stream *stream)
     stream_cancel(stream);
     pthread_mutex_lock(&scheduler->mutex);
     while (stream->n_open > 0)
-        pthread_cond_wait(&stream->changed, &scheduler->mutex);
+        wait_for_change(stream);
     pthread_mutex_unlock(&scheduler->mutex);
     for (struct line *line = stream->first, *next; line != NULL; line = next) {
         next = line->next;
@@ -300,7 +329,7 @@ bool stream_put(struct stream *stream, const struct dragoman_line *text, struct 
         return false;
     pthread_mutex_lock(&scheduler->mutex);
     while (is_full(stream) && !atomic_load(&stream->is_cancelled))
-        pthread_cond_wait(&stream->changed, &scheduler->mutex);
+        wait_for_change(stream);
     bool ok = !atomic_load(&stream->is_cancelled);
     if (ok) {
         line->stream = stream;
@@ -316,6 +345,8 @@ bool stream_put(struct stream *stream, const struct dragoman_line *text, struct 
         stream->n_bytes += line->n_put_bytes;
         scheduler_push_line(scheduler, line, false);
         pthread_cond_signal(&scheduler->work);
+        if (scheduler->has_no_thread)
+            pthread_cond_broadcast(&stream->changed);
     }
     pthread_mutex_unlock(&scheduler->mutex);
     if (ok)
@@ -333,7 +364,7 @@ bool stream_take(struct stream *stream, bool wait, struct line **out, struct err
     pthread_mutex_lock(&scheduler->mutex);
     while (wait && !atomic_load(&stream->is_cancelled) &&
            (stream->first == NULL ? !stream->is_finished : !stream->first->is_settled))
-        pthread_cond_wait(&stream->changed, &scheduler->mutex);
+        wait_for_change(stream);
     line = stream->first;
     if (line == NULL || !line->is_settled) {
         ok =

@@ -72,6 +72,9 @@ struct worker {
     struct engine engines[SCHEDULER_MAX_STAGES];
     struct sentences *sentences;
     char language[TOKENIZER_CODE_BYTES]; /* that `sentences` is for */
+    struct part **parts;                 /* [max_rows] taken together; NULL: not set up yet */
+    bool is_unfit;                       /* it could not be set up: every line fails of `fault` */
+    struct error fault;
 };
 
 struct scheduler {
@@ -85,6 +88,8 @@ struct scheduler {
     bool is_stopping;
     struct worker *workers;
     unsigned n_workers, n_started, n_searching; /* workers with live sentences */
+    bool has_no_thread; /* none could be had: whoever waits for a result is the worker meanwhile */
+    bool is_worked;     /* ... which one of them is, now */
 
     struct line *first_line, *last_line; /* to be prepared */
     struct part *first_part, *last_part; /* to be searched */
@@ -111,9 +116,9 @@ bool scheduler_new(struct scheduler **scheduler, struct translator *const *trans
 /* Ends the workers. All streams must be closed. */
 void scheduler_free(struct scheduler *scheduler);
 
-/* Starts the workers unless they run. When the system refuses a thread there are fewer, and a
- * warning; it fails only if there is none. */
-bool scheduler_start(struct scheduler *scheduler, struct error *err);
+/* Starts the workers unless they run. When the system refuses a thread there are fewer, or none,
+ * and a warning: then those who wait for room or for a result do the work. */
+void scheduler_start(struct scheduler *scheduler);
 
 /* The directions for these languages (NULL: what the models say), found or made. */
 const struct course *scheduler_course(struct scheduler *scheduler, const char *from, const char *to,
@@ -134,6 +139,13 @@ void stream_cancel(struct stream *stream);
 
 /* The life of a worker. */
 void *worker_run(void *worker);
+
+/* One round of a worker's life, with the lock held at both ends; false if there was nothing to do.
+ */
+bool worker_round(struct worker *worker);
+
+/* Frees what a worker holds but its thread; {0} is allowed. */
+void worker_close(struct worker *worker);
 
 /* Frees what an engine holds; {0} is allowed. */
 void engine_close(struct engine *engine);

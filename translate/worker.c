@@ -457,64 +457,72 @@ static void advance_all(struct worker *worker)
     scheduler->n_searching -= count_live(worker) == 0;
 }
 
-static bool open_worker(struct worker *worker, struct part ***parts, struct error *err)
+/* The first round's: a worker that could not be set up still answers for lines, so that nobody
+ * waits for ever. */
+static void open_worker(struct worker *worker)
 {
     struct scheduler *scheduler = worker->scheduler;
-    *parts = memory_new(scheduler->max_rows, sizeof **parts, err);
-    bool ok = *parts != NULL;
+    struct error *err = &worker->fault;
+    worker->parts = memory_new(scheduler->max_rows, sizeof *worker->parts, err);
+    bool ok = worker->parts != NULL;
     for (size_t i = 0; ok && i < scheduler->n_stages; i++)
         ok = engine_open(&worker->engines[i], scheduler->translators[i], scheduler->max_rows, NULL,
                          profile_of(scheduler), err);
-    return ok;
+    worker->is_unfit = !ok;
 }
 
-/* A worker that could not be set up still answers for lines, so that nobody waits for ever. */
-static void refuse_all(struct scheduler *scheduler, const struct error *fault)
+void worker_close(struct worker *worker)
 {
-    pthread_mutex_lock(&scheduler->mutex);
-    while (!scheduler->is_stopping) {
-        if (scheduler->first_line == NULL) {
-            pthread_cond_wait(&scheduler->work, &scheduler->mutex);
-            continue;
-        }
-        struct line *line = scheduler_pop_line(scheduler);
-        fail_line(line, fault);
-        scheduler_settle(scheduler, line);
-    }
-    pthread_mutex_unlock(&scheduler->mutex);
+    for (size_t i = 0; worker->scheduler != NULL && i < worker->scheduler->n_stages; i++)
+        engine_close(&worker->engines[i]);
+    sentences_free(worker->sentences);
+    memory_free(worker->parts);
+    worker->sentences = NULL;
+    worker->parts = NULL;
 }
 
-static void work(struct worker *worker, struct part **parts)
+/* With the lock held. */
+static bool refuse_one(struct worker *worker)
 {
     struct scheduler *scheduler = worker->scheduler;
-    pthread_mutex_lock(&scheduler->mutex);
-    while (!scheduler->is_stopping) {
-        if (take_work(worker, parts))
-            continue;
-        if (count_live(worker) == 0) {
-            pthread_cond_wait(&scheduler->work, &scheduler->mutex);
-            continue;
-        }
-        double start = now();
-        advance_all(worker);
-        scheduler->statistics.busy_seconds += now() - start;
+    if (scheduler->first_line == NULL)
+        return false;
+    struct line *line = scheduler_pop_line(scheduler);
+    fail_line(line, &worker->fault);
+    scheduler_settle(scheduler, line);
+    return true;
+}
+
+bool worker_round(struct worker *worker)
+{
+    struct scheduler *scheduler = worker->scheduler;
+    if (worker->parts == NULL && !worker->is_unfit) {
+        pthread_mutex_unlock(&scheduler->mutex);
+        open_worker(worker);
+        pthread_mutex_lock(&scheduler->mutex);
+        return true; /* what came meanwhile has not been looked at */
     }
-    pthread_mutex_unlock(&scheduler->mutex);
+    if (worker->is_unfit)
+        return refuse_one(worker);
+    if (take_work(worker, worker->parts))
+        return true;
+    if (count_live(worker) == 0)
+        return false;
+    double start = now();
+    advance_all(worker);
+    scheduler->statistics.busy_seconds += now() - start;
+    return true;
 }
 
 void *worker_run(void *argument)
 {
     struct worker *worker = argument;
     struct scheduler *scheduler = worker->scheduler;
-    struct part **parts = NULL;
-    struct error fault = {0};
-    if (open_worker(worker, &parts, &fault))
-        work(worker, parts);
-    else
-        refuse_all(scheduler, &fault);
-    for (size_t i = 0; i < scheduler->n_stages; i++)
-        engine_close(&worker->engines[i]);
-    sentences_free(worker->sentences);
-    memory_free(parts);
+    pthread_mutex_lock(&scheduler->mutex);
+    while (!scheduler->is_stopping)
+        if (!worker_round(worker))
+            pthread_cond_wait(&scheduler->work, &scheduler->mutex);
+    pthread_mutex_unlock(&scheduler->mutex);
+    worker_close(worker);
     return NULL;
 }
