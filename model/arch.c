@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-extern const struct arch arch_transformer, arch_ssru;
+extern const struct arch arch_transformer, arch_ssru, arch_aan;
 
-static const struct arch *const archs[] = {&arch_transformer, &arch_ssru};
+static const struct arch *const archs[] = {&arch_transformer, &arch_ssru, &arch_aan};
 
 const struct arch *arch_find(const char *name)
 {

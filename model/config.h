@@ -35,7 +35,7 @@ enum positions {
 enum norm_kind { NORM_LAYER, NORM_RMS };
 /* Post: x = norm(x + f(x)); pre: x = x + f(norm(x)); both: x = norm(x + f(norm(x))). */
 enum norm_place { NORM_POST, NORM_PRE, NORM_BOTH };
-enum decoder_kind { DECODER_ATTENTION, DECODER_SSRU };
+enum decoder_kind { DECODER_ATTENTION, DECODER_SSRU, DECODER_AAN };
 
 enum stop_rule {
     STOP_FINISHED,   /* stop at N finished hypotheses (early_stopping true) */
@@ -113,6 +113,11 @@ struct config {
     float output_scale; /* factor on the decoder state before the output layer (T5 tied: D^-0.5) */
     enum decoder_kind decoder;
     bool rnn_projection; /* SSRU: an output matrix after the cell */
+    /* AAN: width of the feed-forward layer over the mean (0: there is none; D: no second matrix),
+     * and whether the block is gated. */
+    uint32_t average_ffn;
+    enum activation average_activation;
+    bool average_gated;
     /* Marian's transformer-tied-layers: layer i has the weights of layer tied[i] (<= i). */
     uint32_t n_tied;
     uint8_t tied[CONFIG_MAX_LAYERS];

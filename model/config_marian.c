@@ -195,18 +195,34 @@ static void read_norms(struct config *config, struct option_reader *reader)
     config->final_norm = top[0] != '\0';
 }
 
-static void read_activation(struct config *config, struct option_reader *reader)
+static void read_activation(enum activation *activation, const char *key,
+                            struct option_reader *reader)
 {
-    static const char *const key = "transformer-ffn-activation";
     const char *name = option_text(reader, key, "swish");
     if (strcmp(name, "swish") == 0)
-        config->activation = ACTIVATION_SWISH;
+        *activation = ACTIVATION_SWISH;
     else if (strcmp(name, "relu") == 0)
-        config->activation = ACTIVATION_RELU;
+        *activation = ACTIVATION_RELU;
     else if (strcmp(name, "gelu") == 0)
-        config->activation = ACTIVATION_GELU_QUICK; /* what Marian calls so */
+        *activation = ACTIVATION_GELU_QUICK; /* what Marian calls so */
     else
         unsupported(reader, key);
+}
+
+/* Layers 1 to depth - 1 of the feed-forward part are activated, the last brings the width back, and
+ * is left out where there is nothing to bring back. */
+static void read_average(struct config *config, struct option_reader *reader)
+{
+    static const char *const depth = "transformer-aan-depth";
+    config->decoder = DECODER_AAN;
+    config->average_gated = !option_flag(reader, "transformer-aan-nogate", false);
+    read_activation(&config->average_activation, "transformer-aan-activation", reader);
+    uint32_t n = option_integer(reader, depth, 1, 1024, 2);
+    if (n > 2)
+        unsupported(reader, depth);
+    if (n == 2)
+        config->average_ffn =
+            option_integer(reader, "transformer-dim-aan", 1, CONFIG_MAX_WIDTH, 2048);
 }
 
 static void read_decoder(struct config *config, struct option_reader *reader)
@@ -219,6 +235,8 @@ static void read_decoder(struct config *config, struct option_reader *reader)
         config->rnn_projection = option_flag(reader, "transformer-rnn-projection", false);
         if (strcmp(option_text(reader, "dec-cell", "gru"), "ssru") != 0)
             unsupported(reader, "dec-cell");
+    } else if (strcmp(kind, "average-attention") == 0) {
+        read_average(config, reader);
     } else if (strcmp(kind, "self-attention") != 0) {
         unsupported(reader, key);
     }
@@ -320,7 +338,7 @@ static void read_network(struct config *config, struct option_reader *reader,
     if (config->decoder_ffn == 0)
         config->decoder_ffn = config->encoder_ffn;
     read_norms(config, reader);
-    read_activation(config, reader);
+    read_activation(&config->activation, "transformer-ffn-activation", reader);
     read_decoder(config, reader);
     read_tied_layers(config, reader);
     read_vocabularies(config, reader, tensors);

@@ -27,7 +27,7 @@ static const char *const positions[] = {
     "sinusoidal", "sinusoidal-native", "learned", "relative-buckets", "none", NULL};
 static const char *const norms[] = {"layer", "rms", NULL};
 static const char *const norm_places[] = {"post", "pre", "both", NULL};
-static const char *const decoders[] = {"attention", "ssru", NULL};
+static const char *const decoders[] = {"attention", "ssru", "average", NULL};
 static const char *const stops[] = {"finished", "heuristic", "exhaustive", "never", NULL};
 
 #define AT(member) offsetof(struct config, member)
@@ -68,6 +68,9 @@ static const struct field fields[] = {
     {"output_scale", FIELD_NUMBER, AT(output_scale), 0, 0, NULL},
     {"decoder", FIELD_WORD, AT(decoder), 0, 0, decoders},
     {"rnn_projection", FIELD_FLAG, AT(rnn_projection), 0, 0, NULL},
+    {"average_ffn", SIZE, AT(average_ffn), 0, CONFIG_MAX_WIDTH, NULL},
+    {"average_activation", FIELD_WORD, AT(average_activation), 0, 0, activations},
+    {"average_gated", FIELD_FLAG, AT(average_gated), 0, 0, NULL},
     {"relative_buckets", SIZE, AT(relative_buckets), 0, 1024, NULL},
     {"relative_max_distance", SIZE, AT(relative_max_distance), 0, CONFIG_MAX_VOCABULARY, NULL},
     {"start_is_zero", FIELD_FLAG, AT(start_is_zero), 0, 0, NULL},
@@ -90,6 +93,12 @@ static const struct field fields[] = {
     {"forced_eos_token_id", SIZE, AT(generation.forced_eos), 0, MOST_IDS, NULL},
 };
 #define N_FIELDS (sizeof fields / sizeof fields[0])
+
+/* Fields of the average attention stand in the file of such a network alone. */
+static bool is_field(const struct config *config, const struct field *field)
+{
+    return strncmp(field->name, "average_", 8) != 0 || config->decoder == DECODER_AAN;
+}
 
 /* ---- reading ----------------------------------------------------------------------------------
  */
@@ -158,6 +167,8 @@ static void check_network(const struct config *c, struct json_reader *reader)
         json_fault(reader, "encoder_head_width", "too wide");
     if (c->positions == POSITIONS_LEARNED && c->max_positions == CONFIG_NONE)
         json_fault(reader, "max_positions", "missing");
+    if (c->average_ffn == CONFIG_NONE)
+        json_fault(reader, "average_ffn", "missing");
     if (c->position_offset == CONFIG_NONE)
         json_fault(reader, "position_offset", "missing");
     if (c->positions == POSITIONS_RELATIVE_BUCKETS &&
@@ -179,7 +190,8 @@ bool config_load_own(struct config *config, struct json_reader *reader)
     struct generation *g = &config->generation;
     uint32_t tied[CONFIG_MAX_LAYERS];
     for (size_t i = 0; i < N_FIELDS; i++)
-        read_field(reader, &fields[i], config);
+        if (is_field(config, &fields[i])) /* "decoder" comes before them */
+            read_field(reader, &fields[i], config);
     config->names = FAMILY_MARIAN;
     g->n_eos = read_list(reader, "eos_token_id", CONFIG_MAX_LISTED, MOST_IDS, g->eos);
     g->n_banned = read_list(reader, "banned", CONFIG_MAX_LISTED, MOST_IDS, g->banned);
@@ -229,7 +241,8 @@ cJSON *config_write_own(const struct config *config, struct error *err)
     cJSON *root = cJSON_CreateObject();
     bool ok = cJSON_AddStringToObject(root, "model_type", "dragoman") != NULL;
     for (size_t i = 0; ok && i < N_FIELDS; i++)
-        ok = cJSON_AddItemToObject(root, fields[i].name, field_value(&fields[i], config));
+        ok = !is_field(config, &fields[i]) ||
+             cJSON_AddItemToObject(root, fields[i].name, field_value(&fields[i], config));
     for (uint32_t i = 0; i < config->n_tied; i++)
         tied[i] = config->tied[i];
     ok = ok && add_list(root, "eos_token_id", g->eos, g->n_eos) &&

@@ -123,6 +123,21 @@ static bool bind_rnn(const struct binding *b, struct rnn_block *rnn)
            bind_norms(b, &rnn->before, &rnn->after, ROLE_RNN_NORM_BEFORE, ROLE_RNN_NORM_AFTER);
 }
 
+static bool bind_average(const struct binding *b, struct average_block *average)
+{
+    static const enum weight_role in[] = {ROLE_AVERAGE_IN}, out[] = {ROLE_AVERAGE_OUT},
+                                  input[] = {ROLE_AVERAGE_GATE_INPUT},
+                                  mean[] = {ROLE_AVERAGE_GATE_MEAN};
+    const struct config *c = b->config;
+    size_t width = c->width, n = c->average_ffn;
+    return (n == 0 || bind_linear(b, &average->in, n, width, in, 1)) &&
+           (n == 0 || n == width || bind_linear(b, &average->out, width, n, out, 1)) &&
+           (!c->average_gated || (bind_linear(b, &average->gate_input, width, width, input, 1) &&
+                                  bind_linear(b, &average->gate_mean, width, width, mean, 1))) &&
+           bind_norms(b, &average->before, &average->after, ROLE_AVERAGE_NORM_BEFORE,
+                      ROLE_AVERAGE_NORM_AFTER);
+}
+
 static bool bind_ffn(const struct binding *b, struct ffn_block *ffn)
 {
     static const enum weight_role in[] = {ROLE_FFN_IN}, gate[] = {ROLE_FFN_GATE},
@@ -137,11 +152,15 @@ static bool bind_ffn(const struct binding *b, struct ffn_block *ffn)
 
 static bool bind_layer(const struct binding *b, struct layer *layer)
 {
-    bool decoder = b->side == SIDE_DECODER;
-    if (decoder && b->config->decoder == DECODER_SSRU ? !bind_rnn(b, &layer->rnn)
-                                                      : !bind_self_attention(b, &layer->self))
-        return false;
-    return (!decoder || bind_cross_attention(b, &layer->cross)) && bind_ffn(b, &layer->ffn);
+    bool decoder = b->side == SIDE_DECODER, first;
+    if (decoder && b->config->decoder == DECODER_SSRU)
+        first = bind_rnn(b, &layer->rnn);
+    else if (decoder && b->config->decoder == DECODER_AAN)
+        first = bind_average(b, &layer->average);
+    else
+        first = bind_self_attention(b, &layer->self);
+    return first && (!decoder || bind_cross_attention(b, &layer->cross)) &&
+           bind_ffn(b, &layer->ffn);
 }
 
 /* The layer whose weights layer i has. */

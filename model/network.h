@@ -35,6 +35,14 @@ struct rnn_block {
     struct linear out; /* [D][D] */
 };
 
+/* Average attention (aan.c): a feed-forward layer over the mean, and two gates. */
+struct average_block {
+    struct norm before, after;
+    struct linear in;                    /* [A][D]; A = config->average_ffn */
+    struct linear out;                   /* [D][A] */
+    struct linear gate_input, gate_mean; /* [D][D] */
+};
+
 /* out(activation(in x)), or out(activation(in x) * (gate x)). */
 struct ffn_block {
     struct norm before, after;
@@ -45,6 +53,7 @@ struct ffn_block {
 struct layer {
     struct attention_block self, cross;
     struct rnn_block rnn;
+    struct average_block average;
     struct ffn_block ffn;
 };
 

@@ -74,6 +74,17 @@ static bool visit_cross(const struct visit *v, const struct attention_block *cro
            visit_norm(v, &cross->after, ROLE_CROSS_NORM_AFTER);
 }
 
+static bool visit_average(const struct visit *v, const struct average_block *average)
+{
+    size_t width = v->config->width;
+    return visit_linear(v, &average->in, ROLE_AVERAGE_IN, 0, average->in.w.n) &&
+           visit_linear(v, &average->out, ROLE_AVERAGE_OUT, 0, width) &&
+           visit_linear(v, &average->gate_input, ROLE_AVERAGE_GATE_INPUT, 0, width) &&
+           visit_linear(v, &average->gate_mean, ROLE_AVERAGE_GATE_MEAN, 0, width) &&
+           visit_norm(v, &average->before, ROLE_AVERAGE_NORM_BEFORE) &&
+           visit_norm(v, &average->after, ROLE_AVERAGE_NORM_AFTER);
+}
+
 static bool visit_layer(const struct visit *v, const struct layer *layer)
 {
     const struct rnn_block *rnn = &layer->rnn;
@@ -83,7 +94,8 @@ static bool visit_layer(const struct visit *v, const struct layer *layer)
            visit_linear(v, &rnn->in, ROLE_RNN_FORGET, width, width) &&
            visit_linear(v, &rnn->out, ROLE_RNN_OUT, 0, width) &&
            visit_norm(v, &rnn->before, ROLE_RNN_NORM_BEFORE) &&
-           visit_norm(v, &rnn->after, ROLE_RNN_NORM_AFTER) && visit_cross(v, &layer->cross) &&
+           visit_norm(v, &rnn->after, ROLE_RNN_NORM_AFTER) && visit_average(v, &layer->average) &&
+           visit_cross(v, &layer->cross) &&
            visit_linear(v, &ffn->in, ROLE_FFN_IN, 0, ffn->in.w.n) &&
            visit_linear(v, &ffn->gate, ROLE_FFN_GATE, 0, ffn->gate.w.n) &&
            visit_linear(v, &ffn->out, ROLE_FFN_OUT, 0, ffn->out.w.n) &&

@@ -31,7 +31,7 @@ static bool set_shapes(struct session *session, struct error *err)
                                                .n_layers = config->decoder_layers,
                                                .n_slots = session->limits.n_slots,
                                                .positions = SELF_PAGE_POSITIONS};
-    if (config->decoder == DECODER_SSRU) {
+    if (config->decoder != DECODER_ATTENTION) {
         session->self_shape.row_bytes = config->width * sizeof(float);
         session->self_shape.positions = session->self_shape.window = 2;
     }
@@ -49,7 +49,7 @@ static bool carve(struct session *session, struct error *err)
     size_t n_encoder = encoder_attention_width(config), n_decoder = decoder_attention_width(config);
     size_t n_context = max_of(max_of(n_encoder, n_decoder), width);
     size_t n_projected = max_of(3 * n_decoder, 2 * width);
-    size_t n_hidden = max_of(config->encoder_ffn, config->decoder_ffn);
+    size_t n_hidden = max_of(max_of(config->encoder_ffn, config->decoder_ffn), config->average_ffn);
     size_t n_quantized = padded(max_of(n_context, n_hidden));
     size_t listed = max_of(rows, SESSION_CHUNK);
     session->rows = arena_new(arena, rows * width, sizeof(float), err);
@@ -96,7 +96,9 @@ bool session_new(struct session **out, const struct model *model,
     session->config = config;
     session->network = model_network(model);
     session->kernels = model_kernels(model);
-    session->arch = arch_find(config->decoder == DECODER_SSRU ? "ssru" : "transformer");
+    session->arch = arch_find(config->decoder == DECODER_SSRU  ? "ssru"
+                              : config->decoder == DECODER_AAN ? "aan"
+                                                               : "transformer");
     session->encoder_attention = &attention_full;
     session->limits = *limits;
     session->is_f16 = keeps_f16(model, limits);

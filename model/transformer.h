@@ -1,5 +1,5 @@
-/* transformer.h - what the recurrent decoder (ssru.c) shares with the Transformer (transformer.c):
- * the encoder, and the decoder around its first block. */
+/* transformer.h - what the other decoders (ssru.c, aan.c) share with the Transformer
+ * (transformer.c): the encoder, and the decoder around its first block. */
 #ifndef DRAGOMAN_MODEL_TRANSFORMER_H
 #define DRAGOMAN_MODEL_TRANSFORMER_H
 
