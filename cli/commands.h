@@ -23,7 +23,8 @@ int cmd_generate(int argc, char *const *argv);
 /* Writes text to standard output, all of it or false with ERROR_OUTPUT. */
 bool print_text(const char *text, size_t n_bytes, struct error *err);
 
-/* dragoman --version. */
+/* dragoman --version, dragoman --limits. */
 int print_version(void);
+int print_limits(void);
 
 #endif

@@ -155,6 +155,8 @@ int main(int argc, char **argv)
             status = run_help(command, options.help == HELP_ALL);
         else if (options.version)
             status = print_version();
+        else if (options.limits)
+            status = print_limits();
         else if (!choose_models(&options, &err))
             status = (int)message_fail(&err, false);
         else

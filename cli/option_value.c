@@ -182,7 +182,7 @@ bool option_can_be_off(const struct option *row)
     if (is_text(row))
         return row->initial == NULL;
     return row->implied != NULL && strcmp(row->name, "help") != 0 &&
-           strcmp(row->name, "version") != 0;
+           strcmp(row->name, "version") != 0 && strcmp(row->name, "limits") != 0;
 }
 
 bool option_switch_off(struct options *options, const struct option *row, struct error *err)

@@ -343,7 +343,7 @@ bool options_read(struct options *options, enum command command, int argc, char 
     /* From the strongest source to the weakest; what is set already is left alone. */
     if (!set_defaults(options, err) || !read_arguments(options, argc, argv, err))
         return false;
-    if (options->help != HELP_NONE || options->version)
+    if (options->help != HELP_NONE || options->version || options->limits)
         return true; /* help must not depend on a file that may be wrong */
     return read_environment(options, err) && read_file(options, err);
 }

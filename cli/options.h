@@ -154,7 +154,7 @@ struct options {
     int stats; /* enum stats_kind */
     bool print_config;
     int help; /* enum help_kind */
-    bool version;
+    bool version, limits;
 
     const char **operands; /* [n_operands] */
     size_t n_operands;

@@ -130,7 +130,7 @@ static bool append_rest(struct dragoman *dragoman, struct buffer *out, struct er
 
 static bool is_shown(const struct option *row, const struct options *options)
 {
-    static const char *const not_these[] = {"print-config", "help", "version"};
+    static const char *const not_these[] = {"print-config", "help", "version", "limits"};
     for (size_t i = 0; i < sizeof not_these / sizeof not_these[0]; i++)
         if (strcmp(row->name, not_these[i]) == 0)
             return false;

@@ -8,10 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Most source tokens of a sentence, whatever the model could take: beyond, quality is gone and
- * attention is slow. */
-#define LONGEST_SOURCE 512
-
 /* Bytes of a list of forbidden words. */
 #define FORBID_MAX_BYTES ((size_t)16 << 20)
 
@@ -170,8 +166,8 @@ bool translator_open(struct translator **out, const char *path,
     bool ok = open_model(translator, path, options, err);
     if (ok) {
         translator->config = model_config(translator->model);
-        translator->max_source = LONGEST_SOURCE;
-        if (translator->config->max_positions < LONGEST_SOURCE)
+        translator->max_source = TRANSLATOR_MAX_SOURCE;
+        if (translator->config->max_positions < TRANSLATOR_MAX_SOURCE)
             translator->max_source = translator->config->max_positions;
     }
     ok = ok && settings_make(&translator->settings, translator->config, options, err) &&

@@ -24,6 +24,13 @@
 #include "translate/settings.h"
 #include "translate/terms.h"
 
+/* Characters of a sentence; a longer one is cut. SentencePiece is quadratic on unknown runs. */
+#define TRANSLATOR_MAX_CHARACTERS 2000
+
+/* Most source tokens of a sentence, whatever the model could take: beyond, quality is gone and
+ * attention is slow. */
+#define TRANSLATOR_MAX_SOURCE 512
+
 struct translator {
     struct model *model;
     const struct config *config;

@@ -6,9 +6,6 @@
 #include <ctype.h>
 #include <string.h>
 
-/* Characters of a sentence; a longer one is cut. SentencePiece is quadratic on unknown runs. */
-#define LONGEST_CHARACTERS 2000
-
 /* ---- UTF-8 ---------------------------------------------------------------------------------- */
 
 /* A copy in which each ill-formed run is U+FFFD. */
@@ -124,7 +121,7 @@ static bool find_cut(const struct translator *translator, const struct direction
         return true;
     const char *text = line->text + span->start;
     if (may_be_cut)
-        *cut = move_cut(line, span, sentences_cut(text, span->n_bytes, LONGEST_CHARACTERS));
+        *cut = move_cut(line, span, sentences_cut(text, span->n_bytes, TRANSLATOR_MAX_CHARACTERS));
     if (*cut != 0)
         return true;
     if (!encode_source(translator, direction, line, span, ids, &report, err))
@@ -208,11 +205,11 @@ static bool make_parts(const struct translator *translator, const struct directi
     if (n_cut == 0)
         return ok;
     line->result.flags |= DRAGOMAN_FLAG_CUT;
-    return ok &&
-           line_warn(line, err,
-                     "a sentence is too long: cut at %zu place%s, in parts of at "
-                     "most %d characters and %u tokens",
-                     n_cut, n_cut == 1 ? "" : "s", LONGEST_CHARACTERS, translator->max_source);
+    return ok && line_warn(line, err,
+                           "a sentence is too long: cut at %zu place%s, in parts of at "
+                           "most %d characters and %u tokens",
+                           n_cut, n_cut == 1 ? "" : "s", TRANSLATOR_MAX_CHARACTERS,
+                           translator->max_source);
 }
 
 /* ---- what is asked -------------------------------------------------------------------------- */

@@ -107,7 +107,32 @@ check 'version: the unit in use' grep -Eqx 'CPU unit: [a-z0-9]+ \(of scalar( [a-
 check 'version: the libraries' grep -Eqx 'libraries: SentencePiece [0-9.]+, ICU [0-9.]+, cJSON [0-9.]+, PCRE2 [0-9. -]+, SQLite [0-9.]+, zlib [0-9.]+' .out
 expect 'version: the unit asked for' -- env DRAGOMAN_CPU=scalar "$dragoman" --version
 check 'version: the unit asked for' grep -q '^CPU unit: scalar ' .out
-for option in --help --help=all --version; do
+cat >limits.want <<'END'
+line (--max-line sets it, up to 1G)   16M
+characters of a sentence, cut beyond  2000
+tokens of a sentence, cut beyond      512
+beams, and n-best                     64
+terms forced into a sentence          16
+models of a chain                     4
+config.json                           1M
+nesting of JSON                       64
+layers of an encoder or decoder       256
+width of a layer                      65536
+heads of an attention                 1024
+words of a vocabulary                 4194304
+word of a vocabulary                  1K
+vocabulary file                       64M
+SentencePiece file                    64M
+shards of a checkpoint                256
+tensors of a checkpoint               65536
+name of a tensor                      1K
+dimensions of a tensor                8
+length of a dimension                 16777216
+header of a tensor file               16M
+operations of a pickle                1000000
+END
+expect 'limits' out_file=limits.want -- "$dragoman" --limits
+for option in --help --help=all --version --limits; do
     expect "$option to a full device" rc=1 err='standard output: No space left on device' -- bash -c '"$0" $1 >/dev/full' "$dragoman" $option
     expect "$option to a closed output" rc=1 err='standard output: Bad file descriptor' -- bash -c '"$0" $1 >&-' "$dragoman" $option
 done
