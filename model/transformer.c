@@ -197,7 +197,7 @@ static void self_attention(struct session *session, uint32_t l, size_t m,
         const float *qkv = session->projected + i * 3 * n_wide;
         char *row =
             cache_row(&sentence->self, &session->self_shape, sentence->position, rows[i].slot);
-        if (i + 1 < m)
+        if (i + 1 < m && rows[i + 1].sentence != sentence) /* its hypotheses share most rows */
             prefetch_rows(session, history_rows(&rows[i + 1].sentence->history, rows[i + 1].slot),
                           rows[i + 1].sentence->position, layer_bytes);
         store_row(session, 2 * n_wide, qkv + n_wide, row + layer_bytes);
