@@ -481,7 +481,7 @@ int cmd_bench(struct options *options)
          model_paths_find(&subject.models, options->model.items, options->model.count, &err);
     open_peak(&subject);
     ok = ok && confine_reading(options, &subject.models, NULL, &err) &&
-         bench(options, &subject, &out, &err);
+         model_paths_verify(&subject.models, options, &err) && bench(options, &subject, &out, &err);
     ok = ok && print_text(out.bytes, out.n_bytes, &err);
     close_peak(&subject);
     model_paths_free(&subject.models);

@@ -61,6 +61,7 @@ int cmd_convert(struct options *options)
          model_paths_find(&models, options->operands, 1, &err) &&
          make_directory(options->operands[1], &undo, &err) &&
          confine_reading(options, &models, options->operands[1], &err) &&
+         model_paths_verify(&models, options, &err) &&
          convert(options, models.items[0], &faults, &err);
     if (ok)
         undo_forget(&undo);

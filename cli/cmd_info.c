@@ -381,7 +381,8 @@ int cmd_info(struct options *options)
     const char *const *names = options->n_operands == 1 ? options->operands : options->model.items;
     size_t count = options->n_operands == 1 || options->model.count > 0 ? 1 : 0;
     bool ok = can_confine(options, &err) && model_paths_find(&models, names, count, &err) &&
-              confine_reading(options, &models, NULL, &err);
+              confine_reading(options, &models, NULL, &err) &&
+              model_paths_verify(&models, options, &err);
     int status = ok ? tell(options, models.items[0], &err) : (int)message_fail(&err, false);
     model_paths_free(&models);
     return status;

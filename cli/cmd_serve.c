@@ -26,6 +26,7 @@ static bool serve(const struct options *options, struct model_paths *models,
     bool ok = can_confine(options, err) &&
               model_paths_find(models, options->model.items, options->model.count, err) &&
               serve_socket_check(options, err) && confine_reading(options, models, NULL, err) &&
+              model_paths_verify(models, options, err) &&
               engine_open(dragoman, options, models, true, err) &&
               serve_socket_open(server, options, err) && signals_watch(stop, *server, err) &&
               confine(options, NULL, err);

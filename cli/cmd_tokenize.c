@@ -102,6 +102,7 @@ static bool open_all(struct conversion *c, const struct options *options, struct
     if (ok)
         undo_start(undo);
     ok = ok && confine_reading(options, &models, outputs_directory(outputs), err) &&
+         model_paths_verify(&models, options, err) &&
          vocabulary_open(&c->tokenizer, models.items[0], vocabulary_format(options), err) &&
          tokenizer_direct(c->tokenizer, options->from, options->to, &c->direction, err);
     model_paths_free(&models);

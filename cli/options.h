@@ -99,6 +99,7 @@ struct options {
     int model_format;   /* index into "auto", "hf", ...: vocabulary_format() */
     const char *cpu;
     int sandbox; /* enum sandbox_mode */
+    const char *sha256;
     const char *from, *to;
     struct texts via; /* between the models of a chain */
 
@@ -142,7 +143,7 @@ struct options {
     bool int8, f16, f32; /* convert: to which type */
     const char *trim;
     uint64_t runs; /* bench */
-    bool profile; /* bench: add up where the time goes */
+    bool profile;  /* bench: add up where the time goes */
 
     uint64_t threads, batch, max_memory;
     const char *cache;

@@ -107,6 +107,17 @@ static const struct option table[] = {
      .group = GROUP_MODEL,
      .help = "use only this instruction set (scalar, avx2, ...); the output does not depend on it",
      .is_setting = true},
+    {.name = "sha256",
+     .type = OPTION_TEXT,
+     .argument = "FILE",
+     .when_unset = "the model's SHA256SUMS, if it has one",
+     .field = AT(sha256),
+     .commands = OPENS | TOKENIZES | COMMAND_CONVERT | COMMAND_SERVE,
+     .group = GROUP_OTHER,
+     .help =
+         "compare the model's files with this list of checksums (as sha256sum writes it) before "
+         "they are read; no: with none",
+     .is_setting = true},
     {.name = "sandbox",
      .type = OPTION_CHOICE,
      .argument = "MODE",

@@ -1,6 +1,7 @@
 #include "cli/paths.h"
 
 #include "cli/store.h"
+#include "model/checksums.h"
 
 #include <limits.h>
 #include <string.h>
@@ -76,6 +77,19 @@ bool model_paths_find(struct model_paths *paths, const char *const *names, size_
     }
     buffer_free(&path);
     return ok;
+}
+
+bool model_paths_verify(const struct model_paths *paths, const struct options *options,
+                        struct error *err)
+{
+    if (options->sha256 != NULL && strcmp(options->sha256, "no") == 0)
+        return true;
+    if (options->sha256 != NULL && paths->count > 1)
+        return error_set(err, ERROR_USAGE, "--sha256: one list, but %zu models", paths->count);
+    for (size_t i = 0; i < paths->count; i++)
+        if (!checksums_verify(paths->items[i], options->sha256, err))
+            return false;
+    return true;
 }
 
 void model_paths_free(struct model_paths *paths)

@@ -25,6 +25,9 @@ struct model_paths {
  */
 bool model_paths_find(struct model_paths *paths, const char *const *names, size_t count,
                       struct error *err);
+/* Compares the models' files with --sha256, or with the list that each has. */
+bool model_paths_verify(const struct model_paths *paths, const struct options *options,
+                        struct error *err);
 void model_paths_free(struct model_paths *paths);
 
 #endif

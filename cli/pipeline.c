@@ -357,7 +357,8 @@ static bool open_model(struct run *run, const struct model_paths *models, struct
     if (!confine_reading(run->options, models, outputs_directory(&run->outputs), err))
         return false;
     signals_watch(last_words, run, &no_thread);
-    return engine_open(&run->dragoman, run->options, models, wants_scores(run), err);
+    return model_paths_verify(models, run->options, err) &&
+           engine_open(&run->dragoman, run->options, models, wants_scores(run), err);
 }
 
 /* Everything that can refuse the run, in this order: nothing is lost before all is well, and

@@ -8,6 +8,7 @@ model = $fixtures/marian  # --model
 precision = f32  # --precision
 model-format = auto  # default
 cpu = scalar  # DRAGOMAN_CPU
+sha256 = the model's SHA256SUMS, if it has one  # default
 sandbox = auto  # default
 from = what the model says  # default
 to = what the model says  # default
@@ -69,7 +70,7 @@ expect 'translate' out_file=want -- env DRAGOMAN_CPU=scalar DRAGOMAN_MIN_LENGTH=
 check 'no name twice' test -z "$(sed 's/ =.*//' .out | sort | uniq -d)"
 rm "$config"
 expect 'what is said of scoring' -- "$dragoman" score --print-config -t 2
-check 'only its options' test "$(sed -n 's/ = .*//p' .out | tr '\n' ' ')" = 'model precision model-format cpu sandbox from to nul pieces max-line strict length-penalty word-penalty compat output force threads batch max-memory quiet progress stats token-scores renormalize_logits banned_tokens eos_token_id decoder_start_token_id forced_bos_token_id forced_eos_token_id '
+check 'only its options' test "$(sed -n 's/ = .*//p' .out | tr '\n' ' ')" = 'model precision model-format cpu sha256 sandbox from to nul pieces max-line strict length-penalty word-penalty compat output force threads batch max-memory quiet progress stats token-scores renormalize_logits banned_tokens eos_token_id decoder_start_token_id forced_bos_token_id forced_eos_token_id '
 expect 'the default model' -- bash -c 'cd "$1" && readlink -f "$("$0" --print-config | sed -n "s/^model = \(.*\)  # default$/\1/p")"' "$dragoman" "$work"
 check 'the default model' test "$(cat .out)" = "$(readlink -f "$root/data/en-de")"
 expect 'given and the same as the default' out='compat = hf  # --compat\nloop-guard = yes  # DRAGOMAN_LOOP_GUARD\n' -- bash -c 'DRAGOMAN_LOOP_GUARD=1 "$0" --compat model --print-config | grep -E "^(compat|loop-guard)"' "$dragoman"
