@@ -236,7 +236,20 @@ same 'version 2: nothing is left over' '' "$(ls -d "$models"/.test--update* 2>/d
 mkdir "$models/.plain.part"
 expect 'two at once' rc=1 out='' err='plain: another dragoman is fetching it' -- flock "$models/.plain.part" "$dragoman" get plain
 
+# A bar where there is a terminal: percent, rate, time left, file; gone at the end.
+if command -v script >/dev/null; then
+    rm -rf "$models/test--cut"
+    script -qec "'$dragoman' get test/good test/cut" /dev/null >terminal </dev/null
+    check 'a progress bar' bash -c "tr '\\r' '\\n' <terminal | grep -Eq '(100|[ 0-9]{2}[0-9])% \\[#+ *\\] [0-9.]+ MB/s, [0-9]+:[0-9]{2} left, model.safetensors'"
+    check 'a progress bar: gone' bash -c "tr '\\r' '\\n' <terminal | grep -A1 '100%' | tail -1 | grep -q 'K/.*models/test--good'"
+fi
+
 # -m NAME.
+cp -r "$fixtures/marian" "$models/test--tiny"
+"$dragoman" -q -m "$fixtures/marian" <<<'A dog.' >want
+for name in test/tiny tiny; do
+    expect "-m $name" out_file=want -- "$dragoman" -q -m $name <<<'A dog.'
+done
 expect 'a model that is not there' rc=2 out='' err='nobody/nothing: No such file or directory, and no installed model of that name .*' -- "$dragoman" info nobody/nothing
 expect 'a short name that two have' rc=2 out='' err='good: several models are called so: .*' -- bash -c "cp -r '$models/test--good' '$models/other--good' && exec '$dragoman' info good"
 finish

@@ -132,6 +132,65 @@ START_TEST(float16)
 }
 END_TEST
 
+/* Hugging Face's own tools read it: the tensors have the names, shapes and a type that they know,
+ * the header says "pt", and every file that they need is there as it was. */
+START_TEST(stays_hugging_face)
+{
+    static const char *const files[] = {"config.json",
+                                        "generation_config.json",
+                                        "tokenizer_config.json",
+                                        "source.spm",
+                                        "target.spm",
+                                        "vocab.json",
+                                        "spiece.model",
+                                        "sentencepiece.bpe.model",
+                                        "added_tokens.json",
+                                        "special_tokens_map.json"};
+    const char *from = fixtures[_i / 2];
+    bool half = _i % 2 == 1;
+    struct tensors *before, *after;
+    char a[256], b[256];
+    convert(from, &(struct convert_options){.type = half ? CONVERT_F16 : CONVERT_F32});
+    ck_assert(tensors_open(&before, from, FORMAT_AUTO, &err));
+    ck_assert_msg(tensors_open(&after, out.path, FORMAT_HF, &err), "%s", err.text);
+    ck_assert_uint_gt(tensors_count(after), 40);
+    for (size_t i = 0; i < tensors_count(after); i++) {
+        const struct tensor *new = tensors_at(after, i), *old = tensors_find(before, new->name);
+        ck_assert_msg(old != NULL, "%s", new->name);
+        ck_assert_uint_eq(new->rank, old->rank);
+        ck_assert_mem_eq(new->shape, old->shape, new->rank * sizeof new->shape[0]);
+        ck_assert_int_eq(new->type, half ? TENSOR_F16 : TENSOR_F32);
+    }
+    /* What is left out are other names of the same, and positions that are computed. */
+    for (size_t i = 0; i < tensors_count(before); i++) {
+        const struct tensor *old = tensors_at(before, i);
+        ck_assert_msg(tensors_find(after, old->name) != NULL ||
+                          strstr(old->name, "embed_") != NULL ||
+                          strcmp(old->name, "lm_head.weight") == 0,
+                      "%s", old->name);
+    }
+    ck_assert(tensors_close(before, &err) && tensors_close(after, &err));
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        size_t n_a, n_b;
+        if (!file_exists(from, files[i]))
+            continue;
+        snprintf(a, sizeof a, "%s/%s", from, files[i]);
+        snprintf(b, sizeof b, "%s/%s", out.path, files[i]);
+        char *x = model_dir_read(a, &n_a), *y = model_dir_read(b, &n_b);
+        ck_assert_msg(n_a == n_b && memcmp(x, y, n_a) == 0, "%s", files[i]);
+        free(x);
+        free(y);
+    }
+    snprintf(b, sizeof b, "%s/model.safetensors", out.path);
+    size_t n_bytes;
+    char *weights = model_dir_read(b, &n_bytes);
+    static const char mark[] = "{\"__metadata__\":{\"format\":\"pt\"}";
+    ck_assert_uint_gt(n_bytes, 8 + sizeof mark);
+    ck_assert_mem_eq(weights + 8, mark, sizeof mark - 1);
+    free(weights);
+}
+END_TEST
+
 START_TEST(trimmed_vocabulary)
 {
     static const char *const from = "tests/fixtures/marian_swish_multi";
@@ -202,6 +261,7 @@ int main(void)
     tcase_add_loop_test(tcase, float32, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, int8, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, float16, 0, N_FIXTURES);
+    tcase_add_loop_test(tcase, stays_hugging_face, 0, 14); /* the first seven, in two types */
     tcase_add_loop_test(tcase, trimmed_vocabulary, 0, 2);
     tcase_add_test(tcase, refuses);
     tcase_set_timeout(tcase, 60);

@@ -321,6 +321,54 @@ START_TEST(ct2_lists)
 END_TEST
 
 /* The list of a converted NLLB model, with the original's SentencePiece model beside it. */
+/* MarianMT's pieces as two lists, with its .spm files beside them: the ids of MarianMT, of text and
+ * of pieces, </s> included whatever the configuration says. */
+START_TEST(ct2_of_marian)
+{
+    struct tokenizer_options plain = {.family = TOKENIZER_MARIAN};
+    struct tokenizer_options converted = {.family = TOKENIZER_CT2};
+    struct tokenizer_options in_pieces = {.family = TOKENIZER_CT2, .pieces_only = true};
+    struct tokenizer *hf, *tokenizer, *pieces;
+    struct tokenizer_direction a, b;
+    struct token_ids ids = {0}, same = {0}, third = {0};
+    struct buffer list = {0}, text = {0};
+    struct error err = {0};
+    static const char sentence[] = "A dog runs on the beach, \xe4\xbd\xa0 </s>.";
+    ck_assert(tokenizer_open(&hf, "tests/fixtures/marian", &plain, &err));
+    for (uint32_t id = 0; id < tokenizer_count(hf, TOKENIZER_SOURCE); id++)
+        ck_assert(buffer_printf(&list, &err, "%s\n", tokenizer_piece(hf, TOKENIZER_SOURCE, id)));
+    model_dir_free(&dir);
+    model_dir_new(&dir, "tests/fixtures/marian");
+    model_dir_write(&dir, "source_vocabulary.txt", list.bytes, list.n_bytes);
+    model_dir_write(&dir, "target_vocabulary.txt", list.bytes, list.n_bytes);
+    write_text("config.json", "{\"add_source_eos\": false, \"decoder_start_token\": \"</s>\"}");
+    tokenizer = open_good(&converted);
+    pieces = open_good(&in_pieces);
+    ck_assert(tokenizer_direct(hf, NULL, NULL, &a, &err));
+    ck_assert(tokenizer_direct(tokenizer, NULL, NULL, &b, &err));
+    ck_assert(tokenizer_encode(hf, &a, sentence, sizeof sentence - 1, &ids, NULL, &err));
+    ck_assert(tokenizer_encode(tokenizer, &b, sentence, sizeof sentence - 1, &same, NULL, &err));
+    ck_assert_uint_eq(ids.n_ids, same.n_ids);
+    ck_assert_mem_eq(ids.ids, same.ids, ids.n_ids * sizeof *ids.ids);
+    ck_assert_uint_eq(ids.ids[ids.n_ids - 1], tokenizer_end(hf, TOKENIZER_SOURCE));
+    for (size_t i = 0; i + 1 < ids.n_ids; i++)
+        ck_assert(buffer_printf(&text, &err, "%s%s", i > 0 ? " " : "",
+                                tokenizer_piece(hf, TOKENIZER_SOURCE, ids.ids[i])));
+    ck_assert(tokenizer_encode_pieces(pieces, &b, TOKENIZER_SOURCE, text.bytes, text.n_bytes,
+                                      &third, NULL, &err));
+    ck_assert_uint_eq(ids.n_ids, third.n_ids);
+    ck_assert_mem_eq(ids.ids, third.ids, ids.n_ids * sizeof *ids.ids);
+    token_ids_free(&ids);
+    token_ids_free(&same);
+    token_ids_free(&third);
+    buffer_free(&list);
+    buffer_free(&text);
+    tokenizer_close(hf);
+    tokenizer_close(tokenizer);
+    tokenizer_close(pieces);
+}
+END_TEST
+
 START_TEST(ct2_of_nllb)
 {
     struct tokenizer_options plain = {.family = TOKENIZER_NLLB};
@@ -388,6 +436,7 @@ int main(void)
     tcase_add_test(tests, native_names);
     tcase_add_test(tests, native_spm);
     tcase_add_test(tests, ct2_lists);
+    tcase_add_test(tests, ct2_of_marian);
     tcase_add_test(tests, ct2_of_nllb);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
