@@ -60,8 +60,9 @@ struct step_row {
     float *wanted_logits;   /* [n_wanted] out */
     double log_normalizer;  /* out: log sum exp of the logits, so log p = logit - log_normalizer */
     float *logits;          /* [V] out: all logits, for sampling; NULL: not wanted */
-    float *cross_weights;   /* [S] out: cross attention of the last decoder layer, averaged over
-                               its heads; or NULL */
+    bool is_nan; /* out: a logit is not a number, and nothing else of the row was computed */
+    float *cross_weights; /* [S] out: cross attention of the last decoder layer, averaged over
+                             its heads; or NULL */
 };
 
 /* What cached keys and values are. AUTO: IEEE halves in an int8 model, else float. */
@@ -109,7 +110,8 @@ bool session_encode(struct session *session, uint32_t n, const struct source_ids
                     struct sentence **sentences, struct error *err);
 
 /* One decoder step. Each sentence's rows must be adjacent and at the same position; slots of a
- * sentence are distinct. ERROR_MODEL with "model produced NaN" if a logit is not a number. */
+ * sentence are distinct. Values that overflow (`is_nan`) are no fault of the step: they are one
+ * row's, and the others are as they would be without it. */
 bool session_step(struct session *session, uint32_t n_rows, struct step_row *rows,
                   struct error *err);
 

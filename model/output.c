@@ -323,8 +323,7 @@ static bool start_rows(struct output *output, uint32_t m, const struct step_row 
     return true;
 }
 
-static bool finish_row(struct output *output, uint32_t i, uint32_t n_blocks, struct step_row *row,
-                       struct error *err)
+static void finish_row(struct output *output, uint32_t i, uint32_t n_blocks, struct step_row *row)
 {
     struct output_row *state = &output->shares[0].rows[i];
     for (unsigned k = 1; k < output->n_shares; k++) {
@@ -333,12 +332,11 @@ static bool finish_row(struct output *output, uint32_t i, uint32_t n_blocks, str
         for (uint32_t j = 0; j < other->n; j++)
             insert(state, row->n_best, other->best[j].token, other->best[j].logit);
     }
-    if (state->not_finite)
-        return error_set(err, ERROR_MODEL, "model produced NaN");
-    row->n_found = state->n;
+    row->is_nan = state->not_finite;
+    row->n_found = row->is_nan ? 0 : state->n;
     row->log_normalizer = 0;
-    if (!row->needs_normalizer)
-        return true;
+    if (row->is_nan || !row->needs_normalizer)
+        return;
     const float *maxima = output->maxima + (size_t)i * output->n_blocks;
     const float *sums = output->sums + (size_t)i * output->n_blocks;
     float maximum = -INFINITY;
@@ -349,7 +347,6 @@ static bool finish_row(struct output *output, uint32_t i, uint32_t n_blocks, str
         if (sums[b] > 0)
             sum += (double)sums[b] * (double)kernel_exp(maxima[b] - maximum);
     row->log_normalizer = sum > 0 ? (double)maximum + kernel_log(sum) : -INFINITY;
-    return true;
 }
 
 /* Up to SESSION_CHUNK rows over the columns of one matrix. */
@@ -374,8 +371,7 @@ static bool output_rows(struct session *session, uint32_t m, struct step_row *ro
     operand_set(session, &operand, &linear->w, m, states, session->config->width);
     team_run(session->limits.team, output->n_shares, output_work, &group);
     for (uint32_t i = 0; i < m; i++)
-        if (!finish_row(output, i, group.n_blocks, &rows[i], err))
-            return false;
+        finish_row(output, i, group.n_blocks, &rows[i]);
     profile_stop(profile, PROFILE_OUTPUT, start, m * linear->w.n * linear->w.k,
                  linear->w.n * linear->w.k * (linear->w.kind == MATRIX_I8 ? 1 : sizeof(float)));
     return true;

@@ -15,9 +15,9 @@
 #ifndef DRAGOMAN_TRANSLATE_SCHEDULER_H
 #define DRAGOMAN_TRANSLATE_SCHEDULER_H
 
-#include "model/profile.h"
 #include "base/team.h"
 #include "base/threads.h"
+#include "model/profile.h"
 #include "translate/translator.h"
 
 #include <stdatomic.h>
@@ -53,6 +53,8 @@ struct place {
     struct search *search;
     const struct direction *direction; /* the search was made for */
     uint32_t n_rows;                   /* of the step under way */
+    bool has_failed;                   /* in that step, by its own fault */
+    struct error fault;
 };
 
 /* One model's session with the sentences that live in it. */
@@ -104,7 +106,7 @@ struct scheduler {
 
     struct dragoman_statistics statistics;
     struct profile profile;
-    bool has_profile; /* it is wanted */
+    bool has_profile;  /* it is wanted */
     char warning[128]; /* "" or what was lacking */
 };
 

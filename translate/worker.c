@@ -90,6 +90,8 @@ static bool engine_begin(struct engine *engine, struct part *const *parts, uint3
     for (uint32_t i = 0; ok && i < n; i++) {
         struct place *place = &engine->places[engine->n_live + i];
         place->part = parts[i];
+        place->has_failed = false;
+        error_clear(&place->fault);
         sources[i] = (struct source_ids){parts[i]->ids.ids, (uint32_t)parts[i]->ids.n_ids};
         ok = begin_search(engine, place, err);
     }
@@ -126,9 +128,13 @@ static bool engine_step(struct engine *engine, struct error *err)
         return false;
     const struct step_row *rows = engine->rows;
     for (uint32_t i = 0; i < engine->n_live; i++) {
-        if (!search_advance(engine->places[i].search, rows, err))
-            return false;
-        rows += engine->places[i].n_rows;
+        struct place *place = &engine->places[i];
+        bool is_nan = false;
+        for (uint32_t r = 0; r < place->n_rows; r++)
+            is_nan |= rows[r].is_nan;
+        place->has_failed = is_nan ? !error_set(&place->fault, ERROR_MODEL, "model produced NaN")
+                                   : !search_advance(place->search, rows, &place->fault);
+        rows += place->n_rows;
     }
     return true;
 }
@@ -234,6 +240,12 @@ static void engine_collect(struct scheduler *scheduler, struct engine *engine)
         if (is_cancelled(part)) {
             engine_leave(engine, i);
             settle_part(scheduler, part, &interrupted);
+            continue;
+        }
+        if (place->has_failed) {
+            fault = place->fault;
+            engine_leave(engine, i);
+            settle_part(scheduler, part, &fault);
             continue;
         }
         if (!search_done(place->search))
