@@ -69,6 +69,7 @@ struct generation {
     uint32_t no_repeat_ngram_size;
     float repetition_penalty;
     bool renormalize;
+    bool allows_unknown; /* Marian, which bans <unk> otherwise */
     uint32_t n_banned;
     uint32_t banned[CONFIG_MAX_LISTED]; /* bad words of one token, suppressed tokens; ascending */
     uint32_t n_eos;

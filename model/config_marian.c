@@ -375,7 +375,8 @@ static bool read_decoder_file(struct config *config, const char *directory, cons
     char name[512];
     size_t n_bytes;
     struct yaml yaml;
-    snprintf(name, sizeof name, "%s.decoder.yml", model);
+    const char *slash = strrchr(model, '/'); /* it has its directory before it */
+    snprintf(name, sizeof name, "%s.decoder.yml", slash != NULL ? slash + 1 : model);
     if (!file_exists(directory, name))
         snprintf(name, sizeof name, "decoder.yml");
     if (!file_exists(directory, name))
@@ -392,8 +393,12 @@ static bool read_decoder_file(struct config *config, const char *directory, cons
     g->max_length_factor = option_number(&reader, "max-length-factor", 3);
     g->num_beams_origin = g->length_penalty_origin = g->max_length_origin =
         ORIGIN_GENERATION_CONFIG;
-    if (option_flag(&reader, "allow-unk", false))
+    g->allows_unknown = option_flag(&reader, "allow-unk", false);
+    if (g->allows_unknown)
         g->n_banned = 0;
+    const struct yaml_entry *models = yaml_find(&yaml, "models");
+    if (models != NULL && models->n_values > 1)
+        option_fault(&reader, "models", "unsupported: an ensemble of several models");
     yaml_free(&yaml);
     return !reader.failed;
 }

@@ -86,6 +86,7 @@ static const struct field fields[] = {
     {"no_repeat_ngram_size", SIZE, AT(generation.no_repeat_ngram_size), 0, 1024, NULL},
     {"repetition_penalty", FIELD_NUMBER, AT(generation.repetition_penalty), 0, 0, NULL},
     {"renormalize", FIELD_FLAG, AT(generation.renormalize), 0, 0, NULL},
+    {"allows_unknown", FIELD_FLAG, AT(generation.allows_unknown), 0, 0, NULL},
     {"decoder_start_token_id", SIZE, AT(generation.start), 0, MOST_IDS, NULL},
     {"pad_token_id", SIZE, AT(generation.pad), 0, MOST_IDS, NULL},
     {"bos_token_id", SIZE, AT(generation.bos), 0, MOST_IDS, NULL},

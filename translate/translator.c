@@ -239,7 +239,7 @@ bool translator_direct(const struct translator *translator, const char *from, co
         generation->forced_bos = direction->languages.forced_first;
     if (direction->languages.start != TOKENIZER_NO_ID)
         generation->start = direction->languages.start;
-    if (settings->compat == COMPAT_MARIAN)
+    if (settings->compat == COMPAT_MARIAN && !generation->allows_unknown)
         ban(generation, tokenizer_unknown(translator->tokenizer, TOKENIZER_TARGET));
     direction->search = (struct search_options){.generation = generation,
                                                 .compat = settings->compat,

@@ -31,10 +31,34 @@ head -1 "$fixtures/npz_ssru/src.pieces" >pieces
 "$dragoman" --pieces -q -m "$fixtures/npz_ssru" pieces >want
 expect 'translating with --model-format' out_file=want -- "$dragoman" --pieces -q -m both --model-format marian pieces
 expect 'tokenizing with --model-format' rc=2 err='.*: no CTranslate2 model; it has .model.safetensors.' -- "$dragoman" tokenize -m both --model-format ct2 pieces
-expect 'info --check with --model-format' out='ok\n' -- "$dragoman" info --check --model-format marian both
+expect 'info --check with --model-format' rc=2 err='source.spm: only 2 of its 900 pieces are in the vocabulary: another model.s' -- "$dragoman" info --check --model-format marian both
+cp -r both apart && rm apart/*.spm
+expect 'info --check with --model-format, apart' out='ok\n' -- "$dragoman" info --check --model-format marian apart
 expect 'converting with --model-format' out= -- "$dragoman" convert --model-format marian both converted
 expect 'what was converted' -- "$dragoman" info converted
 check 'what was converted' test "$(sed -n 's/^model_type *//p' .out)" = dragoman
+
+# Marian's decoder.yml: beside the model under either name, wherever the program runs; what it allows;
+# what it asks for and cannot have.
+cp -r "$fixtures/npz_prenorm_untied" native
+"$dragoman" --pieces -q -m native native/src.pieces >want
+check 'no <unk> unless it is allowed' bash -c '! grep -q "<unk>" want'
+mv native/decoder.yml native/model.npz.decoder.yml
+expect 'model.npz.decoder.yml' out_file=want -- "$dragoman" --pieces -q -m native native/src.pieces
+expect 'model.npz.decoder.yml: read' -- "$dragoman" info native
+check 'model.npz.decoder.yml: read' grep -qx 'beam                 4  (generation configuration)' .out
+expect 'model.npz.decoder.yml: beside one file' -- "$dragoman" info native/model.npz
+check 'model.npz.decoder.yml: beside one file' grep -qx 'beam                 4  (generation configuration)' .out
+echo 'allow-unk: true' >>native/model.npz.decoder.yml
+expect 'allow-unk' -- "$dragoman" --pieces -q -m native native/src.pieces
+check 'allow-unk' grep -q '<unk>' .out
+cp .out want
+expect 'allow-unk, converted' -- "$dragoman" convert --f32 native converted.native
+expect 'allow-unk, converted: the same' -- "$dragoman" --precision f32 --pieces -q -m converted.native native/src.pieces
+cp .out converted.out
+expect 'allow-unk in float32' out_file=converted.out -- "$dragoman" --precision f32 --pieces -q -m native native/src.pieces
+printf 'models:\n- model.npz\n- other.npz\n' >native/model.npz.decoder.yml
+expect 'an ensemble' rc=2 out= err='model.npz.decoder.yml: models: unsupported: an ensemble of several models' -- "$dragoman" -m native <<<x
 
 # An override that disagrees with the files.
 for kind in torch:PyTorch marian:Marian ct2:CTranslate2; do
