@@ -15,7 +15,8 @@ dragoman="$root/$build/dragoman"
 case "$build" in /*) dragoman="$build/dragoman" ;; esac
 fixtures="$root/tests/fixtures"
 work="$(mktemp -d)"
-trap 'rm -rf "$work"' EXIT
+# A background job that a signal meets before it has become the program is not the script.
+trap '[ $BASHPID != $$ ] || rm -rf "$work"' EXIT
 cd "$work" || exit 1
 # Settings of whoever runs the tests are not what is tested.
 unset "${!DRAGOMAN_@}"

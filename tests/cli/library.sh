@@ -10,6 +10,12 @@ for file in bin/dragoman include/dragoman.h lib/libdragoman.a lib/libdragoman.so
     lib/pkgconfig/dragoman.pc share/dragoman/en-de/config.json share/man/man1/dragoman.1; do
     check "installed $file" test -e "$work/root/usr/$file"
 done
+for command in $("$dragoman" __commands); do
+    [ "$command" = translate ] || check "the manual of $command" test -s "$work/root/usr/share/man/man1/dragoman-$command.1"
+done
+for file in bash-completion/completions/dragoman zsh/vendor-completions/_dragoman fish/vendor_completions.d/dragoman.fish; do
+    check "installed $file" test -s "$work/root/usr/share/$file"
+done
 check 'the shared library exports dragoman_* alone' bash -c \
     '! nm -D --defined-only "$1" | grep -vE " (dragoman_[a-z_]+|DRAGOMAN_[0-9]+)(@|$)"' _ "$work/root/usr/lib/libdragoman.so"
 

@@ -4,12 +4,19 @@ export DRAGOMAN_MODEL="$fixtures/marian" # random weights: quick, and its words 
 en='A dog runs on the beach.' de="$("$dragoman" <<<"$en")"
 for i in $(seq 100000); do echo "$en"; done >in.txt
 
+# Waits until a background job has become the program: before that a signal meets the shell.
+started() {
+    local name=''
+    until [ "$name" = dragoman ] || ! kill -0 "$1" 2>/dev/null; do read -r name <"/proc/$1/comm"; done 2>/dev/null
+}
+
 interrupt() { # SIGNAL SECONDS
     n_cases=$((n_cases + 1))
     local before after status
     # A script's background jobs have SIGINT ignored.
     env --default-signal=INT,HUP,TERM "$dragoman" in.txt >out.txt 2>err.txt &
     local child=$!
+    started $child
     sleep "$2"
     before=$EPOCHREALTIME
     kill -"$1" $child 2>/dev/null || { fail "$1 after $2 s: it ended before"; return; }
@@ -34,15 +41,21 @@ said() { # NAME REGEX ARGUMENT...: interrupted when some lines are written
     local name="$1" regex="$2"
     shift 2
     n_cases=$((n_cases + 1))
+    local before=$(cat resumed.txt 2>/dev/null | wc -c)
     env --default-signal=INT "$dragoman" in.txt "$@" >out.txt 2>err.txt &
     local child=$!
-    for i in $(seq 200); do [ -s out.txt ] || [ -s resumed.txt ] && break; sleep 0.02; done
+    started $child
+    for i in $(seq 500); do
+        [ "$(cat out.txt resumed.txt 2>/dev/null | wc -c)" -gt "$before" ] && break
+        sleep 0.01
+    done
     kill -INT $child
     wait $child 2>/dev/null
     [ $? -eq 130 ] || fail "$name: not its death"
     local n=$(cat out.txt resumed.txt 2>/dev/null | wc -l)
     [ "$(cat err.txt)" = "dragoman: interrupted after line $n$regex" ] || fail "$name: $(cat err.txt), with $n lines"
 }
+rm out.txt
 said 'to standard output' ' (a run with -o FILE --resume can go on)'
 : >out.txt
 said 'with --resume' ': the same command goes on from there' -o resumed.txt --resume
@@ -50,11 +63,23 @@ first=$(wc -l <resumed.txt)
 said 'with --resume, again' ': the same command goes on from there' -o resumed.txt --resume
 check 'it went on' test "$(wc -l <resumed.txt)" -ge "$first" -a "$first" -gt 0
 
+# Progress of a file: percent and time left, once there is something to go by.
+n_cases=$((n_cases + 1))
+env --default-signal=INT "$dragoman" -p in.txt >out.txt 2>err.txt &
+child=$!
+started $child
+sleep 1.6
+kill -INT $child
+wait $child 2>/dev/null
+tr '\r' '\n' <err.txt | sed 's/^\x1b\[K//' | grep -Eqx '[0-9]+ lines  [0-9]+ words/s  [0-9]+ %  [0-9]+:[0-9]{2}:[0-9]{2} left' ||
+    fail "progress: $(head -c 300 err.txt)"
+
 # In the middle of one sentence's search, which takes long.
 n_cases=$((n_cases + 1))
 for i in $(seq 120); do printf 'the dog runs on the beach and '; done >long.txt
 env --default-signal=INT "$dragoman" -m "$root/data/en-de" -b 64 -t 1 --precision f32 --max-length 5000 long.txt >out.txt 2>err.txt &
 child=$!
+started $child
 sleep 0.7
 before=$EPOCHREALTIME
 kill -INT $child
