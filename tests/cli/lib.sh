@@ -25,6 +25,11 @@ unset DISPLAY NO_COLOR
 mkdir -p "$work/home/config/dragoman" "$work/home/data"
 n_cases=0 n_failed=0
 
+# Whether the program was built with a sanitizer, which makes it slow.
+is_sanitized() {
+    nm -D "$dragoman" | grep -q '__asan_init\|__tsan_init'
+}
+
 fail() {
     n_failed=$((n_failed + 1))
     printf 'FAILED: %.900s\n' "$*"

@@ -10,6 +10,11 @@ started() {
     until [ "$name" = dragoman ] || ! kill -0 "$1" 2>/dev/null; do read -r name <"/proc/$1/comm"; done 2>/dev/null
 }
 
+# The promise is 200 ms. A busy machine may not give a process its turn for longer than that, so one
+# interrupt in ten may take up to a second; sanitizers are slower still.
+promised=200 most=1000 times=()
+is_sanitized && promised=2000 most=5000
+
 interrupt() { # SIGNAL SECONDS
     n_cases=$((n_cases + 1))
     local before after status
@@ -25,16 +30,19 @@ interrupt() { # SIGNAL SECONDS
     after=$EPOCHREALTIME
     [ $status -eq $((128 + $(kill -l $1))) ] || fail "$1 after $2 s: status $status"
     local took=$(((${after/./} - ${before/./}) / 1000))
-    # The promise is 200 ms; measured: at most 13 ms in 18 runs, two cores with a load of 6. The rest is
-    # for machines that are busier.
-    [ $took -le 500 ] || fail "$1 after $2 s: took $took ms"
+    times+=($took)
+    [ $took -le $most ] || fail "$1 after $2 s: took $took ms"
     [ "$(tail -c 1 out.txt | od -An -c | tr -d ' ')" = '\n' ] || [ ! -s out.txt ] || fail "$1 after $2 s: a torn line"
     [ -z "$(sort -u out.txt | grep -vx "$de")" ] || fail "$1 after $2 s: a wrong line: $(sort -u out.txt | head -3)"
 }
 for signal in INT TERM HUP; do
     # From before the model is open to the middle of the run.
-    for seconds in 0.001 0.01 0.03 0.1 0.3 0.6; do interrupt $signal $seconds; done
+    for seconds in 0.001 0.01 0.03 0.1 0.3 0.6 ${LONG:+$(seq 0.02 0.06 0.68)}; do interrupt $signal $seconds; done
 done
+sorted=($(printf '%s\n' "${times[@]}" | sort -n))
+tenth=${sorted[${#sorted[@]} * 9 / 10 - 1]}
+check "nine interrupts in ten within $promised ms, not $tenth" [ $tenth -le $promised ]
+echo "${#sorted[@]} interrupts: median ${sorted[${#sorted[@]} / 2]} ms, nine in ten within $tenth ms, at most ${sorted[-1]} ms"
 
 # What is said: after which line, and how to go on.
 said() { # NAME REGEX ARGUMENT...: interrupted when some lines are written
@@ -86,7 +94,7 @@ kill -INT $child
 wait $child 2>/dev/null
 status=$?
 took=$(((${EPOCHREALTIME/./} - ${before/./}) / 1000))
-[ $status -eq 130 ] && [ $took -le 500 ] && [ ! -s out.txt ] && [ ! -s err.txt ] || fail "in a long search: status $status, $took ms, $(cat err.txt)"
+[ $status -eq 130 ] && [ $took -le $most ] && [ ! -s out.txt ] && [ ! -s err.txt ] || fail "in a long search: status $status, $took ms, $(cat err.txt)"
 
 # Ignored signals stay ignored.
 head -200 in.txt >few.txt
