@@ -33,6 +33,8 @@ endif
 AUTO_INIT := $(shell $(CC) -ftrivial-auto-var-init=zero -x c -c /dev/null -o /dev/null 2>/dev/null && echo -ftrivial-auto-var-init=zero)
 else
 HARDEN += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+# Comparisons that become a load or two would be checked by nobody.
+HARDEN += -fno-builtin-memcmp -fno-builtin-bcmp -fno-builtin-strcmp -fno-builtin-strncmp
 LDFLAGS += -fsanitize=$(SANITIZE)
 endif
 
@@ -157,7 +159,11 @@ test-valgrind: all tests
 
 # The long forms of tests that are short in `make test` (tests/long), and what each did.
 check-long: all tests
-	LONG=1 BUILD=$(BUILD) tests/run.sh
+	LONG=1 BUILD=$(BUILD) tests/run.sh $(LONG_TESTS)
+	$(MAKE) SANITIZE=address,undefined OPTIMIZE='-O1 -g' BUILD=$(BUILD)-sanitized all \
+	    $(BUILD)-sanitized/tests/malformed/malformed
+	$(BUILD)-sanitized/tests/malformed/malformed --every 10
+	$(MAKE) test-tsan test-valgrind
 
 # Fuzzers (clang, libFuzzer), each for SECONDS from a copy of its seeds under $(BUILD)-fuzz.
 SECONDS ?= 60
@@ -166,6 +172,14 @@ fuzz:
 	$(MAKE) CC=clang CXX=clang++ SANITIZE=fuzzer-no-link,address,undefined OPTIMIZE='-O1 -g' \
 	    BUILD=$(BUILD)-fuzz fuzzers
 	BUILD=$(BUILD)-fuzz SECONDS_EACH=$(SECONDS) tests/fuzz/run.sh
+
+# Whether they find what is there to be found; and what they reach.
+fuzz-planted:
+	BUILD=$(BUILD)-fuzz SECONDS_EACH=$(SECONDS) tests/fuzz/planted.sh
+fuzz-coverage:
+	$(MAKE) CC='clang -fprofile-instr-generate' CXX='clang++ -fprofile-instr-generate' \
+	    OPTIMIZE='-O1 -g -fcoverage-mapping -fsanitize=fuzzer-no-link' BUILD=$(BUILD)-coverage fuzzers
+	BUILD=$(BUILD)-coverage CORPUS=$(BUILD)-fuzz/fuzz tests/fuzz/coverage.sh
 
 fuzzers: $(FUZZERS)
 FUZZ_SUPPORT := fuzz_targets fuzz_models fuzz_texts fuzz_require checkpoints checkpoints_torch tiny_models spm_builder
@@ -215,7 +229,7 @@ smoke: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all bench lib deb smoke tests test test-sanitized test-tsan test-valgrind check-long fuzz fuzzers install clean
+.PHONY: all bench lib deb smoke tests test test-sanitized test-tsan test-valgrind check-long fuzz fuzz-planted fuzz-coverage fuzzers install clean
 .SECONDARY:
 
 -include $(LIB_O:.o=.d) $(CLI_O:.o=.d) $(TEST_C:%.c=$(BUILD)/%.d) $(SUPPORT_O:.o=.d) $(SOFT_O:.o=.d) \

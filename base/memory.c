@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Sizes are rounded up to the alignment; AddressSanitizer is told that the rest is nobody's, or it
- * would not see an access just past the end. */
+ * would not see an access just past the end, or just before the next object of an arena. */
 #ifndef __has_feature
 #define __has_feature(feature) 0 /* clang's; gcc defines __SANITIZE_ADDRESS__ */
 #endif
@@ -15,8 +15,10 @@
 #include <sanitizer/asan_interface.h>
 #define FENCE(pointer, n_bytes, rounded)                                                           \
     ASAN_POISON_MEMORY_REGION((char *)(pointer) + (n_bytes), (rounded) - (n_bytes))
+#define UNFENCE(pointer, n_bytes) ASAN_UNPOISON_MEMORY_REGION(pointer, n_bytes)
 #else
 #define FENCE(pointer, n_bytes, rounded) ((void)0)
+#define UNFENCE(pointer, n_bytes) ((void)0)
 #endif
 
 /* An arena's first block, and the size up to which further ones double it: many arenas hold one
@@ -128,7 +130,9 @@ void *arena_new(struct arena *arena, size_t count, size_t size, struct error *er
     }
     void *pointer = (char *)block + BLOCK_HEADER_BYTES + block->used;
     block->used += rounded;
+    UNFENCE(pointer, rounded); /* there may have been another object before arena_reset() */
     memset(pointer, 0, rounded);
+    FENCE(pointer, n_bytes, rounded);
     return pointer;
 }
 

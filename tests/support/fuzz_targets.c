@@ -75,6 +75,19 @@ void fuzz_npz(const uint8_t *bytes, size_t n_bytes)
     zip_writer_add(&zip, "special:model.yml.npy", npy.bytes, npy.n_bytes);
     zip_writer_end(&zip);
     open_and_read(file.bytes, file.n_bytes, FORMAT_MARIAN);
+    /* And as the names of its members, a NUL behind each. */
+    buffer_clear(&file);
+    zip = (struct zip_writer){.out = &file};
+    for (size_t n_left = n_bytes; n_left > 0;) {
+        struct fuzz_text name = fuzz_take(&bytes, &n_left);
+        if (name.n_bytes > 0 && name.n_bytes < 2000) {
+            char *copy = fuzz_copy(name);
+            zip_writer_add(&zip, copy, npy.bytes, npy.n_bytes);
+            free(copy);
+        }
+    }
+    zip_writer_end(&zip);
+    open_and_read(file.bytes, file.n_bytes, FORMAT_MARIAN);
     buffer_free(&npy);
     buffer_free(&file);
 }
