@@ -1,4 +1,5 @@
-# Each option of the search, by what comes out with it.
+# Each option of the search, by what comes out with it; in float32 where that hangs by little, which no
+# faster kernel changes.
 . "$(dirname "$0")/lib.sh"
 export DRAGOMAN_QUIET=yes
 echo 'A dog runs on the beach.' >in.txt
@@ -11,7 +12,7 @@ gives() { # OUTPUT OPTION...: of the default model
 random() { # OUTPUT OPTION...: of random weights, which like to say "ach"
     local out="$1"
     shift
-    expect "random weights, $*" out="$out\n" -- "$dragoman" -m "$fixtures/marian" --loop-guard=no in.txt "$@"
+    expect "random weights, $*" out="$out\n" -- "$dragoman" -m "$fixtures/marian" --precision f32 --loop-guard=no in.txt "$@"
 }
 gives 'Ein Hund rennt am Strand.' --beam 1
 gives 'Ein Hund rennt am Strand.' -b 8
@@ -19,28 +20,26 @@ gives 'Ein Hund' --max-length 3
 gives 'Ein Hund rennt' --max-length-ratio 0.4
 gives 'Ein Hund, der am Strand rennt. Ich läuft.' --min-length 12
 gives 'Ein Hund rennt am Strand......' --min-length 12 -b 1
-random 'achachach' -b 1
+random 'achach' -b 1
 random 'achachachach' -b 4
-random 'achach' -b 1 --no-repeat-ngram 2
 random 'ach' -b 1 --no-repeat-ngram 1
 random 'ach' -b 4 --no-repeat-ngram 1
 random 'ach' -b 1 --repetition-penalty 5
 random 'ach' -b 4 --repetition-penalty 3
 random "$(printf 'ach%.0s' {1..38})" -b 1 --repetition-penalty 0.2
-random 'achachach' -b 1 --max-length-ratio 0.4
 random '' --length-penalty 0
-random "$(printf 'ach%.0s' {1..26})$(printf 'P%.0s' {1..12})" --length-penalty 2
+random "$(printf 'ach%.0s' {1..38})" --length-penalty 2
 random 'ach' --stop finished
 random 'achachachach' --stop heuristic
 odd() { # WORDS OPTION...
-    expect "$*" out="$(printf 'An%.0s' {1..1})$(printf ' An%.0s' $(seq 2 "$1"))\n" -- "$dragoman" -m "$fixtures/marian_odd" --loop-guard=no in.txt "${@:2}"
+    expect "$*" out="$(printf 'An%.0s' {1..1})$(printf ' An%.0s' $(seq 2 "$1"))\n" -- "$dragoman" -m "$fixtures/marian_odd" --precision f32 --loop-guard=no in.txt "${@:2}"
 }
 odd 10 --stop heuristic
 odd 38 --stop exhaustive
 
 # Sampling: by seed; what only the likeliest token is left for is greedy search.
-gives 'Ein Hund rennt am Strand spazieren.' --sample --seed 2
-gives 'Vorstandragern läuft am Strand.' --sample --seed 3
+gives 'Ein Hund rennt am Strand spazieren.' --precision f32 --sample --seed 2
+gives 'tree Zwecke läuft am Strand hin.' --precision f32 --sample --seed 3
 gives 'Ein Hund rennt am Strand.' --sample --seed 3 --top-k 1
 gives 'Ein Hund rennt am Strand.' --sample --seed 3 --top-p 0.000001
 gives 'Ein Hund rennt am Strand.' --sample --seed 3 --temperature 0.01
@@ -52,7 +51,7 @@ random 'gruppeachach' --sample --seed 2 --temperature 0.5
 "$dragoman" -m "$fixtures/marian" -b 1 --repetition-penalty 0.2 in.txt >guarded.txt
 check 'the loop guard ends it' test "$(wc -c <guarded.txt)" -lt 60
 echo 'A man in a blue shirt is standing on a ladder cleaning a window.' >long.txt
-expect 'and says so where that does not help' err='long.txt:1: the translation repeats itself or runs on' -- "$dragoman" --no-quiet --sample --seed 5 --temperature 2 long.txt
+expect 'and says so where that does not help' err='long.txt:1: the translation repeats itself or runs on' -- "$dragoman" --no-quiet --precision f32 --sample --seed 5 --temperature 2 long.txt
 
 # A shortlist: nothing but what it allows for the words of the sentence.
 if command -v perl >/dev/null; then
