@@ -1,5 +1,7 @@
 #include "tokenizer/languages.h"
 
+#include "base/memory.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -184,6 +186,15 @@ static void unwrap(const char *code, char plain[CODE_BYTES])
     }
 }
 
+/* How well `have` answers to `want`; 0: not at all. */
+static int likeness(const struct tag *want, bool wants_script, const struct tag *have)
+{
+    bool script = strcmp(want->script, have->script) == 0;
+    if (strcmp(want->language, have->language) != 0 || (wants_script && !script))
+        return 0;
+    return 1 + 4 * script + 2 * (strcmp(want->region, have->region) == 0);
+}
+
 bool languages_match(const char *const *codes, size_t n_codes, const char *wanted, const char *what,
                      size_t *index, struct error *err)
 {
@@ -199,16 +210,64 @@ bool languages_match(const char *const *codes, size_t n_codes, const char *wante
     int best = 0;
     bool parsed = parse(plain, &want, &wants_script);
     for (size_t i = 0; parsed && i < n_codes; i++) {
-        if (!parse(codes[i], &have, &has_script) || strcmp(want.language, have.language) != 0)
-            continue;
-        bool script = strcmp(want.script, have.script) == 0;
-        int score = 1 + 4 * script + 2 * (strcmp(want.region, have.region) == 0);
-        if ((script || !wants_script) && score > best) {
+        int score = parse(codes[i], &have, &has_script) ? likeness(&want, wants_script, &have) : 0;
+        if (score > best) {
             best = score;
             *index = i;
         }
     }
     return best > 0 || unknown_language(codes, n_codes, wanted, what, err);
+}
+
+/* Whether languages_match() would take `tag` for codes[index], whose parts are in `parsed`. */
+static bool is_meant(const char *tag, const char *const *codes, const struct tag *parsed,
+                     size_t n_codes, size_t index)
+{
+    struct tag want;
+    bool wants_script;
+    int best = 0;
+    size_t found = n_codes;
+    if (!parse(tag, &want, &wants_script))
+        return false;
+    for (size_t i = 0; i < n_codes; i++) {
+        if (same_code(codes[i], tag))
+            return i == index;
+        int score = likeness(&want, wants_script, &parsed[i]);
+        if (score > best) {
+            best = score;
+            found = i;
+        }
+    }
+    return found == index;
+}
+
+bool languages_tags(const char *const *codes, size_t n_codes, char (*tags)[LANGUAGES_TAG_BYTES],
+                    struct error *err)
+{
+    struct tag *parsed = memory_new(n_codes, sizeof *parsed, err);
+    bool has_script;
+    if (parsed == NULL)
+        return false;
+    for (size_t i = 0; i < n_codes; i++)
+        if (!parse(codes[i], &parsed[i], &has_script))
+            parsed[i] = (struct tag){0};
+    for (size_t i = 0; i < n_codes; i++) {
+        const struct tag *tag = &parsed[i];
+        char candidates[3][LANGUAGES_TAG_BYTES];
+        snprintf(candidates[0], LANGUAGES_TAG_BYTES, "%s", tag->language);
+        snprintf(candidates[1], LANGUAGES_TAG_BYTES, "%s-%s", tag->language, tag->script);
+        snprintf(candidates[2], LANGUAGES_TAG_BYTES, "%s-%s", tag->language, tag->region);
+        snprintf(tags[i], LANGUAGES_TAG_BYTES, "%s", codes[i]);
+        /* Longer ones are names of groups. */
+        bool is_language = tag->language[0] != '\0' && strlen(tag->language) <= 3;
+        for (size_t k = 0; is_language && k < 3; k++)
+            if (is_meant(candidates[k], codes, parsed, n_codes, i)) {
+                memcpy(tags[i], candidates[k], LANGUAGES_TAG_BYTES);
+                break;
+            }
+    }
+    memory_free(parsed);
+    return true;
 }
 
 bool languages_english_name(const char *code, char *name, size_t n_bytes, struct error *err)
@@ -237,4 +296,28 @@ bool languages_locale(const char *code, char locale[LANGUAGES_LOCALE_BYTES], str
         return error_set(err, ERROR_USAGE, "unknown language '%.40s'", code);
     snprintf(locale, LANGUAGES_LOCALE_BYTES, "%s_%s", tag.language, tag.script);
     return true;
+}
+
+void languages_display_name(const char *code, char name[LANGUAGES_NAME_BYTES])
+{
+    char plain[CODE_BYTES], shown[CODE_BYTES], utf8[LANGUAGES_NAME_BYTES];
+    char region[ULOC_COUNTRY_CAPACITY]; /* if it was given */
+    UChar wide[LANGUAGES_NAME_BYTES];
+    UErrorCode status = U_ZERO_ERROR;
+    struct tag tag;
+    bool has_script;
+    int32_t length = 0;
+    snprintf(name, LANGUAGES_NAME_BYTES, "%s", code);
+    if (!parse(code, &tag, &has_script) || !rename_language(code, plain))
+        return;
+    uloc_getCountry(plain, region, sizeof region, &status);
+    if (U_FAILURE(status) || is_filler(tag.language, region))
+        region[0] = '\0';
+    snprintf(shown, sizeof shown, "%s%s%s%s%s", tag.language, has_script ? "_" : "",
+             has_script ? tag.script : "", region[0] != '\0' ? "_" : "", region);
+    int32_t n = uloc_getDisplayName(shown, "en", wide, LANGUAGES_NAME_BYTES - 1, &status);
+    u_strToUTF8(utf8, (int32_t)sizeof utf8, &length, wide, n, &status);
+    bool is_name = length > 0 && length < LANGUAGES_NAME_BYTES && strcmp(utf8, tag.language) != 0;
+    if (U_SUCCESS(status) && is_name)
+        memcpy(name, utf8, (size_t)length + 1);
 }

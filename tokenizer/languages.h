@@ -22,4 +22,16 @@ bool languages_english_name(const char *code, char *name, size_t n_bytes, struct
 #define LANGUAGES_LOCALE_BYTES 32
 bool languages_locale(const char *code, char locale[LANGUAGES_LOCALE_BYTES], struct error *err);
 
+#define LANGUAGES_TAG_BYTES 32
+#define LANGUAGES_NAME_BYTES 64
+
+/* tags[i]: the shortest BCP 47 tag, "de" or "zh-Hant", that means codes[i] and none of the others;
+ * the code itself if there is none. ERROR_MEMORY. */
+bool languages_tags(const char *const *codes, size_t n_codes, char (*tags)[LANGUAGES_TAG_BYTES],
+                    struct error *err);
+
+/* What the language of a code or tag is called in English, "German", with the script if the code
+ * says one, "Chinese (Traditional)"; the code itself if nobody knows. */
+void languages_display_name(const char *code, char name[LANGUAGES_NAME_BYTES]);
+
 #endif

@@ -169,6 +169,11 @@ size_t tokenizer_n_languages(const struct tokenizer *tokenizer)
     return tokenizer->n_languages;
 }
 
+bool tokenizer_lists_sources(const struct tokenizer *tokenizer)
+{
+    return tokenizer->tag_place != TAG_TARGET;
+}
+
 const char *tokenizer_language(const struct tokenizer *tokenizer, size_t index)
 {
     return index < tokenizer->n_languages ? tokenizer->languages[index].code : NULL;

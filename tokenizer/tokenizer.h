@@ -94,6 +94,9 @@ bool tokenizer_direct(const struct tokenizer *tokenizer, const char *source, con
 size_t tokenizer_n_languages(const struct tokenizer *tokenizer);
 const char *tokenizer_language(const struct tokenizer *tokenizer, size_t index);
 
+/* False if these are languages to translate into alone: Marian's many come from one source. */
+bool tokenizer_lists_sources(const struct tokenizer *tokenizer);
+
 /* What happened to a text. */
 struct tokenizer_report {
     size_t n_replaced; /* ill-formed UTF-8: runs of bytes replaced by U+FFFD */

@@ -309,6 +309,18 @@ bool dragoman_get_setting(const struct dragoman *dragoman, size_t index,
                              setting);
 }
 
+const char *dragoman_language(const struct dragoman *dragoman, bool is_target, size_t index)
+{
+    const struct translator *translator =
+        dragoman->translators[is_target ? dragoman->n_stages - 1 : 0];
+    const struct tokenizer *tokenizer = translator->tokenizer;
+    if (tokenizer_n_languages(tokenizer) > 0 && (is_target || tokenizer_lists_sources(tokenizer)))
+        return tokenizer_language(tokenizer, index);
+    const char *given = is_target ? dragoman->to : dragoman->from;
+    const char *code = given != NULL ? given : is_target ? translator->target : translator->source;
+    return index == 0 && code[0] != '\0' ? code : NULL;
+}
+
 const char *dragoman_warning(const struct dragoman *dragoman, size_t index)
 {
     const char *warning = dragoman->scheduler->warning;

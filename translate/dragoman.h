@@ -161,6 +161,7 @@ struct dragoman_line {
     const char *target; /* score this translation instead of making one; or NULL */
     size_t n_target_bytes;
     uint64_t number; /* of the line, for sampling and for `result`; 0: count from 1 */
+    uint32_t n_best; /* hypotheses wanted, as far as the beam has them; 0: options.n_best */
 };
 
 struct dragoman_link {
@@ -288,6 +289,12 @@ struct dragoman_setting {
 /* Setting `index`, false beyond the last one. */
 bool dragoman_get_setting(const struct dragoman *dragoman, size_t index,
                           struct dragoman_setting *setting);
+
+/* The code, as the model has it ("deu_Latn"), of a language that texts may be in, or with
+ * `is_target` come out in; NULL beyond the last one. A model for one pair of languages has one of
+ * each; of a model that does not say there are those of the options, if any. Lives as long as the
+ * `dragoman`. */
+const char *dragoman_language(const struct dragoman *dragoman, bool is_target, size_t index);
 
 /* Warnings of opening and of the first stream (a thread that could not be started, ...), NULL
  * beyond the last one. */

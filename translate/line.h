@@ -90,6 +90,7 @@ struct line {
     size_t n_prefix_bytes;
     const char *target; /* or NULL */
     size_t n_target_bytes;
+    uint32_t n_best; /* 0: as the settings say */
 
     struct protect_span *spans; /* [n_spans] protected parts of the text; for memory_free() */
     size_t n_spans;

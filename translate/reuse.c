@@ -164,9 +164,10 @@ static bool make_key(const struct direction *direction, const struct part *part,
            buffer_append(key, part->line->text + part->start, part->n_bytes, err);
 }
 
+/* A cached outcome is one alone. */
 static bool is_usual(const struct part *part)
 {
-    return part->line->prefix == NULL && part->line->target == NULL;
+    return part->line->prefix == NULL && part->line->target == NULL && part->line->n_best <= 1;
 }
 
 static bool take_value(struct part *part, const struct buffer *value, struct error *err)

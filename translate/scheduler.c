@@ -296,6 +296,7 @@ static struct line *make_line(const struct dragoman_line *from, struct error *er
     if (line == NULL)
         return NULL;
     line->n_bytes = line->n_put_bytes = from->n_bytes;
+    line->n_best = from->n_best;
     line->text = arena_text(&line->arena, from->text, from->n_bytes, err);
     bool ok = line->text != NULL;
     if (ok && from->prefix != NULL) {

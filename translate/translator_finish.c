@@ -219,7 +219,7 @@ bool translator_finish(const struct translator *translator, const struct directi
                        struct part *part, struct search *search, bool *again, struct error *err)
 {
     struct search_result result;
-    uint32_t n_best = translator->settings.n_best;
+    uint32_t n_best = part->line->n_best != 0 ? part->line->n_best : translator->settings.n_best;
     *again = false;
     part->n_outcomes = 0;
     part->outcomes = arena_new(&part->arena, n_best, sizeof part->outcomes[0], err);

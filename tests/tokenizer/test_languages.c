@@ -125,6 +125,56 @@ START_TEST(english_names)
 }
 END_TEST
 
+/* Tags are short, and each means the code it is of. */
+static void check_tags(const char *const *codes, size_t n_codes)
+{
+    char(*tags)[LANGUAGES_TAG_BYTES] = calloc(n_codes, sizeof *tags);
+    struct error err = {0};
+    size_t index;
+    ck_assert(languages_tags(codes, n_codes, tags, &err));
+    for (size_t i = 0; i < n_codes; i++) {
+        ck_assert_msg(languages_match(codes, n_codes, tags[i], "target", &index, &err), "%s",
+                      tags[i]);
+        ck_assert_msg(index == i, "%s is not %s", tags[i], codes[i]);
+    }
+    free(tags);
+}
+
+START_TEST(tags)
+{
+    static const struct {
+        const char *code, *tag, *name;
+    } cases_of[] = {
+        {"eng_Latn", "en", "English"},
+        {"deu_Latn", "de", "German"},
+        {"zho_Hans", "zh", "Chinese"},
+        {"zho_Hant", "zh-Hant", "Chinese (Traditional)"},
+        {"pt_br", "pt", "Portuguese"},
+        {"pt_pt", "pt-PT", "Portuguese (Portugal)"},
+        {"srp_Latn", "sr-Latn", "Serbian (Latin)"},
+        {"ROMANCE", "ROMANCE", "ROMANCE"},
+    };
+    const char *codes[COUNT(cases_of)];
+    char found[COUNT(cases_of)][LANGUAGES_TAG_BYTES];
+    struct error err = {0};
+    for (size_t i = 0; i < COUNT(cases_of); i++)
+        codes[i] = cases_of[i].code;
+    ck_assert(languages_tags(codes, COUNT(codes), found, &err));
+    for (size_t i = 0; i < COUNT(cases_of); i++) {
+        char name[LANGUAGES_NAME_BYTES];
+        languages_display_name(found[i], name);
+        if (strcmp(codes[i], "srp_Latn") != 0) /* the only Serbian here */
+            ck_assert_str_eq(found[i], cases_of[i].tag);
+        else
+            languages_display_name(cases_of[i].tag, name);
+        ck_assert_str_eq(name, cases_of[i].name);
+    }
+    check_tags(languages_nllb200, COUNT(languages_nllb200));
+    check_tags(languages_m2m100, COUNT(languages_m2m100));
+    check_tags(languages_mbart50, COUNT(languages_mbart50));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("languages");
@@ -133,6 +183,7 @@ int main(void)
     tcase_add_test(tests, codes_are_themselves);
     tcase_add_test(tests, close_ones_are_listed);
     tcase_add_test(tests, english_names);
+    tcase_add_test(tests, tags);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -494,6 +494,32 @@ START_TEST(test_cache)
 }
 END_TEST
 
+/* A line may want more hypotheses than the options say: the best is the same. */
+START_TEST(test_n_best_of_a_line)
+{
+    struct dragoman_options options;
+    struct dragoman_error err = {0};
+    dragoman_options_init(&options);
+    options.beam = 4;
+    struct dragoman *dragoman = open_with(MARIAN, &options);
+    struct dragoman_stream *stream = stream_of(dragoman);
+    static const uint32_t wanted[] = {0, 1, 3, 64};
+    static const uint32_t found[] = {1, 1, 3, 4};
+    char best[256] = "";
+    for (size_t i = 0; i < 4; i++) {
+        struct dragoman_line line = {.text = "A dog runs.", .n_bytes = 11, .n_best = wanted[i]};
+        ck_assert(dragoman_put(stream, &line, &err));
+        struct dragoman_result *result = take(stream);
+        ck_assert_uint_eq(result->n_hypotheses, found[i]);
+        ck_assert(i == 0 || strcmp(best, result->hypotheses[0].text) == 0);
+        snprintf(best, sizeof best, "%s", result->hypotheses[0].text);
+        dragoman_result_free(result);
+    }
+    dragoman_stream_close(stream);
+    dragoman_close(dragoman);
+}
+END_TEST
+
 /* ---- streams -------------------------------------------------------------------------------- */
 
 static void *put_many(void *argument)
@@ -656,6 +682,41 @@ START_TEST(test_settings)
 }
 END_TEST
 
+/* What a model of one pair, of many languages, and of many from one source says of them. */
+START_TEST(test_languages)
+{
+    static const struct {
+        const char *path, *from, *to;
+        const char *source, *target; /* the first ones */
+        bool many_sources, many_targets;
+    } models[] = {
+        {MARIAN, NULL, NULL, "en", "de", false, false},
+        {MARIAN, "fr", "it", "fr", "it", false, false},
+        {"tests/fixtures/marian_swish_multi", NULL, NULL, "en", "deu", false, true},
+        {"tests/fixtures/m2m100", "en", "de", "af", "af", true, true},
+        {"tests/fixtures/t5", NULL, NULL, NULL, NULL, false, false},
+    };
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        struct dragoman_options options;
+        dragoman_options_init(&options);
+        options.from = models[i].from;
+        options.to = models[i].to;
+        struct dragoman *dragoman = open_with(models[i].path, &options);
+        for (int is_target = 0; is_target < 2; is_target++) {
+            const char *wanted = is_target ? models[i].target : models[i].source;
+            const char *found = dragoman_language(dragoman, is_target, 0);
+            bool is_many = dragoman_language(dragoman, is_target, 1) != NULL;
+            ck_assert_msg((wanted == NULL) == (found == NULL), "%s: %s", models[i].path,
+                          found != NULL ? found : "none");
+            ck_assert_msg(wanted == NULL || strcmp(wanted, found) == 0, "%s: %s", models[i].path,
+                          found);
+            ck_assert_int_eq(is_many, is_target ? models[i].many_targets : models[i].many_sources);
+        }
+        dragoman_close(dragoman);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dragoman");
@@ -675,12 +736,14 @@ int main(void)
     tcase_add_test(lines_case, test_terms_and_forbidden);
     tcase_add_test(lines_case, test_chain);
     tcase_add_test(lines_case, test_cache);
+    tcase_add_test(lines_case, test_n_best_of_a_line);
     tcase_set_timeout(streams, 60);
     tcase_add_test(streams, test_back_pressure);
     tcase_add_test(streams, test_cancel);
     tcase_add_test(streams, test_take_without_waiting);
     tcase_add_test(refused, test_refused);
     tcase_add_test(refused, test_settings);
+    tcase_add_test(refused, test_languages);
     suite_add_tcase(suite, same);
     suite_add_tcase(suite, lines_case);
     suite_add_tcase(suite, streams);
