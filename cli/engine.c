@@ -103,6 +103,7 @@ bool engine_open(struct dragoman **dragoman, const struct options *options,
     struct dragoman_error fault = {0};
     set_options(&settings, options);
     settings.scores = scores;
+    settings.streams_say = options->command == COMMAND_SERVE;
     settings.profile = options->profile;
     if (!dragoman_open(dragoman, (const char *const *)models->items, models->count, &settings,
                        &fault))

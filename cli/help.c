@@ -6,7 +6,7 @@
 #define HELP_WIDTH 80
 
 static const char *const group_titles[GROUP_COUNT] = {
-    "Model", "Text", "Search", "Output", "Speed and memory", "Messages", "Other",
+    "Model", "Text", "Search", "Output", "Speed and memory", "Messages", "HTTP", "Other",
 };
 
 const char *help_group_title(enum option_group group)

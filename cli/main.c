@@ -72,9 +72,22 @@ static const struct command_row commands[] = {
      "environment (or --socket PATH) it reads and writes as ever, but this server translates, "
      "without the time it takes to open a model. An option of a client that the server would have "
      "to be started with, and was not, is refused. The socket is the user's alone (mode 0600).\n\n"
-     "SIGTERM, SIGINT or SIGHUP ends it: no new lines are taken, those under way are finished (for "
-     "up to 5 seconds), the socket is removed, and the process dies of the signal. A second signal "
-     "ends it at once.",
+     "With --http ADDRESS:PORT, clients are those of LibreTranslate: POST /translate (q, a text or "
+     "an array of texts; source; target; alternatives; api_key) as JSON or as a form, GET "
+     "/languages, GET /health, GET /frontend/settings. Lines in a text are kept as the command "
+     "keeps them, and are translated the same. format is text; html is refused. source may be "
+     "auto for a model with one source language, or with --from; nothing is detected, so the "
+     "confidence is 0. There are never more alternatives than the beam (--beam) holds beside the "
+     "best. An answer has a list of warnings if there is something to tell.\n\n"
+     "It can be reached from this machine alone unless another address is named, and nothing is "
+     "encrypted. Requests that come from web pages (with an Origin) are refused, for any page that "
+     "its user visits could make them; --allow-origin names those that may.\n\n"
+     "Errors are {\"error\": ...} with status 400 (what is wrong with the request), 403 (API key, "
+     "web page), 404, 405, 413 (--max-request), 429 (--max-rate), 503 (--max-queue, "
+     "--max-connections, or the end), 500; 429 and 503 say in Retry-After when to come again.\n\n"
+     "SIGTERM, SIGINT or SIGHUP ends it: no new lines and requests are taken, those under way are "
+     "finished (for up to 5 seconds), the socket is removed, and the process dies of the signal. A "
+     "second signal ends it at once.",
      cmd_serve},
 };
 

@@ -57,6 +57,7 @@ enum option_group {
     GROUP_OUTPUT,
     GROUP_SPEED,
     GROUP_MESSAGES,
+    GROUP_HTTP,
     GROUP_OTHER,
     GROUP_COUNT
 };
@@ -149,6 +150,12 @@ struct options {
     const char *cache;
 
     const char *socket; /* serve; and translate as a server's client */
+    const char *http;   /* serve */
+    const char *api_key_file;
+    struct texts allow_origin;
+    uint64_t max_request; /* bytes */
+    uint64_t max_characters, max_texts, max_rate, max_queue, max_connections;
+    uint64_t timeout; /* seconds */
 
     bool quiet;
     bool progress;

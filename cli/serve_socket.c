@@ -246,18 +246,15 @@ static void shut_all(struct serve_socket *server, int how)
             shutdown(server->clients[i].descriptor, how);
 }
 
-void serve_socket_stop(struct serve_socket *server)
+void serve_socket_stop(struct serve_socket *server, const struct timespec *until)
 {
-    struct timespec until;
     unlink(server->path);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += SERVE_STOP_SECONDS;
     pthread_mutex_lock(&server->mutex);
     atomic_store(&server->is_stopping, true);
     shutdown(server->descriptor, SHUT_RDWR);
     shut_all(server, SHUT_RD);
     while (server->n_clients > 0 &&
-           pthread_cond_timedwait(&server->changed, &server->mutex, &until) == 0)
+           pthread_cond_timedwait(&server->changed, &server->mutex, until) == 0)
         continue;
     shut_all(server, SHUT_RDWR);
     pthread_mutex_unlock(&server->mutex);

@@ -107,7 +107,9 @@ static bool open_all(struct dragoman *dragoman, const char *const *paths, size_t
         return false;
     dragoman->scheduler->via = dragoman->via;
     dragoman->scheduler->has_profile = options->profile;
-    return scheduler_course(dragoman->scheduler, dragoman->from, dragoman->to, err) != NULL;
+    bool is_said = !options->streams_say || (options->from != NULL && options->to != NULL);
+    return !is_said ||
+           scheduler_course(dragoman->scheduler, dragoman->from, dragoman->to, err) != NULL;
 }
 
 bool dragoman_open(struct dragoman **out, const char *const *paths, size_t n_paths,

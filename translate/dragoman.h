@@ -92,6 +92,7 @@ struct dragoman_options {
 
     /* The text. */
     const char *from, *to; /* languages; NULL: what the model says */
+    bool streams_say;      /* each stream says its languages: the model may be in want of one here */
     const char *const
         *via;     /* [n_via] languages between the models of a chain, one less than these */
     size_t n_via; /* 0: the models' business */
