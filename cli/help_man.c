@@ -108,6 +108,35 @@ static bool write_commands(struct buffer *out, struct error *err)
     return true;
 }
 
+/* Of the translating command. */
+static const char results[] =
+    ".SH RESULTS\n"
+    "With \\fB\\-\\-format jsonl\\fR each object gets, after its own fields, \\fItranslation\\fR, "
+    "\\fIscore\\fR (S / T^a), \\fIsum_logprob\\fR (S, natural logarithm), \\fIlength\\fR (T, "
+    "target "
+    "tokens), \\fIflags\\fR and, if asked for, \\fItokens\\fR, \\fItoken_scores\\fR, "
+    "\\fIalignment\\fR "
+    "and \\fIn_best\\fR. The flags say what befell a line:\n"
+    ".TP\n\\fBsplit\\fR\nit was translated as several sentences;\n"
+    ".TP\n\\fBcut\\fR\na sentence was too long and was cut in parts;\n"
+    ".TP\n\\fBlimit\\fR\na translation was ended by the length limit;\n"
+    ".TP\n\\fBloop\\fR\na translation repeats itself or runs on;\n"
+    ".TP\n\\fBmended\\fR\nthe text was not UTF\\-8;\n"
+    ".TP\n\\fBunknown\\fR\nit has characters that the model does not know;\n"
+    ".TP\n\\fBlost\\fR\na protected text or a term is missing from the translation;\n"
+    ".TP\n\\fBforbidden\\fR\na forbidden word is in it.\n"
+    ".PP\nIn other formats all of these but \\fBsplit\\fR and \\fBunknown\\fR are told on standard "
+    "error, by file and line.\n"
+    ".SH EXAMPLES\n"
+    ".TP\n\\fBecho \\(aqA dog runs on the beach.\\(aq | dragoman\\fR\n"
+    "Translates a line with the model that comes with the program.\n"
+    ".TP\n\\fBdragoman \\-\\-from de \\-\\-via en \\-\\-to fr notes.txt \\-o notes.fr.txt\\fR\n"
+    "Goes through two installed models.\n"
+    ".TP\n\\fBdragoman corpus.en \\-o corpus.de \\-\\-resume\\fR\n"
+    "Translates a large file; the same command goes on after an interruption.\n"
+    ".TP\n\\fBdragoman \\-\\-column 2 \\-\\-terms glossary.tsv table.tsv\\fR\n"
+    "Translates the second column of a table, with terms laid down.\n";
+
 static const char closing[] =
     ".SH EXIT STATUS\n"
     ".TP\n\\fB0\\fR\nEvery input line has its output line, and the kernel took every byte.\n"
@@ -115,8 +144,8 @@ static const char closing[] =
     "answer, made of whole lines.\n"
     ".TP\n\\fB2\\fR\nNothing was translated: wrong usage, or a model that is missing, malformed or "
     "not supported. Nothing was written.\n"
-    ".PP\nOn SIGINT, SIGTERM and SIGHUP the lines that are finished are written, then the signal "
-    "takes its course.\n"
+    ".PP\nOn SIGINT, SIGTERM and SIGHUP the lines that are finished are written, then "
+    "a message says after which line, and how to go on, and the signal takes its course.\n"
     ".SH FILES\n"
     ".TP\n\\fI$XDG_CONFIG_HOME/dragoman/config\\fR\n"
     "Settings, as lines \\(oqname = value\\(cq; \\(oq#\\(cq begins a comment. The command line "
@@ -146,7 +175,7 @@ bool help_write_man(const struct command_row *command, struct buffer *out, struc
         return false;
     if (!buffer_append_text(out, ".SH OPTIONS\n", err) || !write_options(command, out, err))
         return false;
-    if (is_default && !write_commands(out, err))
+    if (is_default && (!write_commands(out, err) || !buffer_append_text(out, results, err)))
         return false;
     return buffer_append_text(out, closing, err);
 }

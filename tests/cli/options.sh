@@ -145,6 +145,10 @@ for command in $("$dragoman" __commands); do
         check "man page of $command formats" bash -c 'test -z "$(man --warnings -E UTF-8 -l -Tutf8 -Z .out 2>&1 >/dev/null)"'
     fi
 done
+"$dragoman" __man translate >man.txt
+for flag in $(sed -n 's/.*{DRAGOMAN_FLAG_[A-Z]*, "\([a-z]*\)"}.*{DRAGOMAN_FLAG_[A-Z]*, "\([a-z]*\)"}.*/\1 \2/p' "$root/cli/format_jsonl.c"); do
+    check "the manual tells of the flag $flag" grep -qF "fB$flag\\fR" man.txt
+done
 for shell in bash zsh fish; do
     expect "completion of $shell" -- "$dragoman" __complete $shell
     check "completion of $shell knows the options" grep -q length-penalty .out
