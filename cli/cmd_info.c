@@ -1,20 +1,24 @@
 /* dragoman info: what a model is, or, with --check, whether it is sound. */
+#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/confine.h"
 #include "cli/json_line.h"
 #include "cli/message.h"
-#include "cli/model_languages.h"
 #include "cli/vocabulary.h"
 #include "model/model.h"
 #include "translate/vocabulary.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 /* Languages listed on a line. */
 #define MAX_LISTED 12
+
+/* Bytes of tokenizer_config.json, which can list hundreds of languages. */
+#define LANGUAGES_MAX_BYTES ((size_t)8 << 20)
 
 static const char *family_name(enum family family)
 {
@@ -155,6 +159,8 @@ static bool report_files(struct report *r, const char *path, const struct tensor
     for (size_t i = 0; ok && i < tensors_file_count(tensors); i++)
         ok = report_item(r, tensors_file_name(tensors, i), i == 0);
     int count = ok ? scandir(directory.bytes, &entries, is_beside, by_name) : 0;
+    if (count < 0)
+        ok = error_set_errno(r->err, ERROR_MODEL, errno, "%s", directory.bytes);
     for (int i = 0; i < count; i++) {
         ok = ok && report_item(r, entries[i]->d_name, false);
         free(entries[i]);
@@ -164,31 +170,40 @@ static bool report_files(struct report *r, const char *path, const struct tensor
     return ok && end_list(r);
 }
 
-/* The direction that the files tell of, and the codes of the model's languages. A model without a
- * tokenizer is told of all the same; with one, its memory is taken for what memory_bytes() says. */
+/* "en-de" of a bilingual model, if tokenizer_config.json tells. */
+static bool report_direction(struct report *r, const char *path)
+{
+    static const char name[] = "tokenizer_config.json";
+    struct buffer directory = {0}, direction = {0};
+    cJSON *root = NULL;
+    bool ok = vocabulary_directory(path, &directory, r->err) &&
+              (!file_exists(directory.bytes, name) ||
+               json_load(&root, directory.bytes, name, LANGUAGES_MAX_BYTES, r->err));
+    const char *from = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "source_lang"));
+    const char *to = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "target_lang"));
+    if (ok && from != NULL && to != NULL)
+        ok = buffer_printf(&direction, r->err, "%s-%s", from, to) &&
+             report_text(r, "direction", direction.bytes, NULL);
+    cJSON_Delete(root);
+    buffer_free(&directory);
+    buffer_free(&direction);
+    return ok;
+}
+
+/* The codes of the model's languages, or else its direction. */
 static bool report_languages(struct report *r, const char *path, const struct config *config)
 {
-    struct model_languages languages;
-    struct tokenizer *tokenizer = NULL;
-    struct error why = {0};
-    char direction[128];
-    if (!model_languages_read(&languages, path, config->model_type, r->err))
+    struct tokenizer *tokenizer;
+    if (!vocabulary_of_model(&tokenizer, path, config, false, r->err))
         return false;
-    model_languages_describe(&languages, direction, sizeof direction);
-    model_languages_free(&languages);
-    bool ok = direction[0] == '\0' || report_text(r, "direction", direction, NULL);
-    if (!vocabulary_of_model(&tokenizer, path, config, false, &why))
-        return ok && (r->json || report_text(r, "languages", "unknown", why.text));
     size_t n = tokenizer_n_languages(tokenizer);
-    if (ok && n > 0) {
-        ok = begin_list(r, "languages");
-        size_t listed = r->json || n <= MAX_LISTED ? n : MAX_LISTED;
-        for (size_t i = 0; ok && i < listed; i++)
-            ok = report_item(r, tokenizer_language(tokenizer, i), i == 0);
-        if (ok && listed < n)
-            ok = buffer_printf(&r->out, r->err, " ... (%zu: --languages)", n);
-        ok = ok && end_list(r);
-    }
+    bool ok = n > 0 ? begin_list(r, "languages") : report_direction(r, path);
+    size_t listed = r->json || n <= MAX_LISTED ? n : MAX_LISTED;
+    for (size_t i = 0; ok && i < listed; i++)
+        ok = report_item(r, tokenizer_language(tokenizer, i), i == 0);
+    if (ok && listed < n)
+        ok = buffer_printf(&r->out, r->err, " ... (%zu: --languages)", n);
+    ok = ok && (n == 0 || end_list(r));
     tokenizer_close(tokenizer);
     return ok;
 }

@@ -16,6 +16,7 @@ refused() { # NAME REGEX: model ./m
 # A directory with two models: Hugging Face's comes first, an option takes the other.
 cp -r "$marian" both
 cp "$fixtures"/npz_ssru/{model.npz,vocab.yml,decoder.yml} both
+cp -r both apart && rm apart/*.spm # Marian's pieces are not of these
 family() { sed -n 's/^family *//p' .out; }
 expect 'two models in a directory' -- "$dragoman" info both
 check 'two models: Hugging Face first' test "$(family)" = MarianMT
@@ -23,18 +24,17 @@ for kind in auto hf safetensors; do
     expect "--model-format $kind" -- "$dragoman" info --model-format $kind both
     check "--model-format $kind" test "$(family)" = MarianMT
 done
-expect '--model-format marian' -- "$dragoman" info --model-format marian both
+expect '--model-format marian' -- "$dragoman" info --model-format marian apart
 check '--model-format marian' test "$(family)" = Marian
-expect '--model-format from the environment' -- env DRAGOMAN_MODEL_FORMAT=marian "$dragoman" info both
+expect '--model-format from the environment' -- env DRAGOMAN_MODEL_FORMAT=marian "$dragoman" info apart
 check '--model-format from the environment' test "$(family)" = Marian
 head -1 "$fixtures/npz_ssru/src.pieces" >pieces
 "$dragoman" --pieces -q -m "$fixtures/npz_ssru" pieces >want
 expect 'translating with --model-format' out_file=want -- "$dragoman" --pieces -q -m both --model-format marian pieces
 expect 'tokenizing with --model-format' rc=2 err='.*: no CTranslate2 model; it has .model.safetensors.' -- "$dragoman" tokenize -m both --model-format ct2 pieces
 expect 'info --check with --model-format' rc=2 err='source.spm: only 2 of its 900 pieces are in the vocabulary: another model.s' -- "$dragoman" info --check --model-format marian both
-cp -r both apart && rm apart/*.spm
 expect 'info --check with --model-format, apart' out='ok\n' -- "$dragoman" info --check --model-format marian apart
-expect 'converting with --model-format' out= -- "$dragoman" convert --model-format marian both converted
+expect 'converting with --model-format' out= -- "$dragoman" convert --model-format marian apart converted
 expect 'what was converted' -- "$dragoman" info converted
 check 'what was converted' test "$(sed -n 's/^model_type *//p' .out)" = dragoman
 

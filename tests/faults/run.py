@@ -17,6 +17,7 @@ import argparse
 import concurrent.futures
 import errno
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -94,6 +95,7 @@ def run(arguments, output, library=None, **fault):
         except FileNotFoundError:
             pass
     out = out.replace(local.data.encode(), b"DATA")
+    out = re.sub(rb"^memory_bytes +[0-9]+", b"memory_bytes N", out, flags=re.MULTILINE)  # as measured
     with open(local.report, "rb") as file:
         counted, failed, lost, ended = struct.unpack("<4Q", file.read(32))
     return status, out, err, counted, failed, lost, ended, half_a_model(local.data)
@@ -122,7 +124,7 @@ def faults_of(answer, status, out, err, how, call, failed, lost, ended, half):
         yield "status 0, but not the right answer"
     if status == 1 and not (answer.startswith(out) and (out == b"" or out.endswith(b"\n"))):
         yield "status 1, but not whole lines of the right answer"
-    if status == 2 and out != b"":
+    if status == 2 and out != b"" and answer != b"ok\n":  # info --check lists what it found
         yield "status 2 after output"
     lines = [line for line in err.decode(errors="replace").splitlines()
              if not line.startswith(CHATTER)]
