@@ -13,11 +13,11 @@ for program in "$build"/tests/fuzz/fuzz_*; do
     name="$(basename "$program")"
     directories=(tests/fuzz/seeds/"$name")
     [ ! -d "$corpus/$name" ] || directories+=("$corpus/$name")
-    LLVM_PROFILE_FILE="$build/profiles/$name" "$program" -runs=0 -rss_limit_mb=4096 "${directories[@]}" >/dev/null 2>"$build/profiles/$name.log" || { cat "$build/profiles/$name.log"; exit 1; }
+    LLVM_PROFILE_FILE="$build/profiles/$name.raw" "$program" -runs=0 -rss_limit_mb=4096 "${directories[@]}" >/dev/null 2>"$build/profiles/$name.log" || { cat "$build/profiles/$name.log"; exit 1; }
     objects+=(-object "$program")
 done
 suffix="$(clang --version | sed -n '1s/.*version \([0-9]*\).*/-\1/p')"
-"llvm-profdata$suffix" merge -o "$build/all.profile" "$build"/profiles/fuzz_*[a-z0-9] || exit 1
+"llvm-profdata$suffix" merge -o "$build/all.profile" "$build"/profiles/*.raw || exit 1
 parsers=(base/json.c base/json_scan.c model/{safetensors,shards,npz,zip,torch,pickle,marian_bin,ct2,tensors,source,yaml,shortlist}.c
     model/config_{hf,json,own,marian}.c tokenizer/{wire,spm_gate,spm_table,pieces,files,vocab_files}.c
     cli/{json_line,format_jsonl,format_tsv,wire,wire_result,option_value,options}.c translate/{sentences,abbreviations,protect,terms}.c)
