@@ -157,9 +157,10 @@ VALGRIND_TESTS ?= tokenizer/test_tokenizer tokenizer/test_spm_gate model/test_co
 test-valgrind: all tests
 	BUILD=$(BUILD) tests/valgrind.sh $(VALGRIND_TESTS)
 
-# The long forms of tests that are short in `make test` (tests/long), and what each did.
+# The long forms of tests that are short in `make test`, and what each did.
+LONG_TESTS ?= tests/long cli/signals cli/address_space
 check-long: all tests
-	LONG=1 BUILD=$(BUILD) tests/run.sh $(LONG_TESTS)
+	LONG=1 JOBS=1 BUILD=$(BUILD) tests/run.sh $(LONG_TESTS)
 	$(MAKE) SANITIZE=address,undefined OPTIMIZE='-O1 -g' BUILD=$(BUILD)-sanitized all \
 	    $(BUILD)-sanitized/tests/malformed/malformed
 	$(BUILD)-sanitized/tests/malformed/malformed --every 10

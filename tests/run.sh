@@ -4,14 +4,14 @@
 # skipped, else failed; what it wrote is shown only then.
 #
 #   BUILD=build tests/run.sh [NAME...]      only tests whose path contains one of the names
-#   LONG=1                                  tests/long/*.sh instead, one at a time, telling what each did
+#   LONG=1                                  scripts in their long forms, tests/long/*.sh too; what each did is shown
 #   JOBS=2 TEST_SECONDS=300                 how many at a time, and when one is taken to hang
 set -u
 cd "$(dirname "$0")/.."
 export BUILD="${BUILD:-build}" LC_ALL=C.UTF-8
 jobs="${JOBS:-2}" seconds="${TEST_SECONDS:-300}"
 all=(tests/*/test_*.c tests/cli/*.sh tests/kernels/*.sh)
-[ -z "${LONG:-}" ] || jobs=1 seconds="${TEST_SECONDS:-36000}" all=(tests/long/*.sh)
+[ -z "${LONG:-}" ] || seconds="${TEST_SECONDS:-36000}" all+=(tests/long/*.sh)
 results="$(mktemp -d)"
 trap 'rm -rf "$results"' EXIT
 

@@ -18,7 +18,7 @@ for program in "$build"/tests/fuzz/fuzz_*; do
 done
 suffix="$(clang --version | sed -n '1s/.*version \([0-9]*\).*/-\1/p')"
 "llvm-profdata$suffix" merge -o "$build/all.profile" "$build"/profiles/*.raw || exit 1
-parsers=(base/json.c base/json_scan.c model/{safetensors,shards,npz,zip,torch,pickle,marian_bin,ct2,tensors,source,yaml,shortlist}.c
+parsers=(base/json.c base/json_scan.c model/{safetensors,shards,npz,zip,torch,pickle,pickle_machine,marian_bin,ct2,tensors,source,yaml,shortlist}.c
     model/config_{hf,json,own,marian}.c tokenizer/{wire,spm_gate,spm_table,pieces,files,vocab_files}.c
     cli/{json_line,format_jsonl,format_tsv,wire,wire_result,option_value,options}.c translate/{sentences,abbreviations,protect,terms}.c)
 "llvm-cov$suffix" report "${objects[@]:1}" -instr-profile="$build/all.profile" "${parsers[@]}" |

@@ -51,7 +51,7 @@ names=("$@")
 bug string-end fuzz_json base/json_scan.c \
     "while (scan->at < scan->end && *scan->at != '\"' && *scan->at != '\\\\') {" "while (*scan->at != '\"' && *scan->at != '\\\\') {"
 bug short-name fuzz_npz model/npz.c 'if (entry->n_name <= n_suffix ||' 'if ('
-bug memo-index fuzz_torch model/pickle.c 'if (index >= m->n_memo || ' 'if ('
+bug memo-index fuzz_torch model/pickle_machine.c 'if (index >= m->n_memo || ' 'if ('
 bug long-name fuzz_ct2 model/ct2.c 'if (length < 2 || length > TENSOR_MAX_NAME + 1)' 'if (length < 2)'
 bug rank fuzz_marian_bin model/marian_bin.c 'if (item->rank > TENSOR_MAX_RANK)' 'if (item->rank > 1 << 20)'
 bug offset-order fuzz_shortlist model/shortlist.c 'if (shortlist->offsets[i] < before || ' 'if ('
