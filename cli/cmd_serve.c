@@ -50,13 +50,14 @@ static bool prepare(const struct options *options, struct servers *servers, stru
 /* The model comes first, so that whoever finds a server finds one that is ready. */
 static bool serve(const struct options *options, struct servers *servers, struct error *err)
 {
-    bool ok =
-        prepare(options, servers, err) && confine_reading(options, &servers->models, NULL, err) &&
-        model_paths_verify(&servers->models, options, err) &&
-        engine_open(&servers->dragoman, options, &servers->models, true, err) &&
-        (options->http == NULL || serve_http_listen(servers->http, servers->dragoman, err)) &&
-        (options->socket == NULL || serve_socket_open(&servers->socket, options, err)) &&
-        signals_watch(stop, servers, err) && confine(options, NULL, err);
+    bool ok = prepare(options, servers, err) &&
+              confine_reading(options, &servers->models, NULL, err) &&
+              model_paths_verify(&servers->models, options, err) &&
+              engine_open(&servers->dragoman, options, &servers->models, true, err) &&
+              (options->http == NULL || serve_http_listen(servers->http, servers->dragoman, err)) &&
+              (options->socket == NULL ||
+               serve_socket_open(&servers->socket, options, servers->dragoman, err)) &&
+              signals_watch(stop, servers, err) && confine(options, NULL, err);
     if (!ok)
         return false;
     servers->has_begun = true;
@@ -70,7 +71,7 @@ int cmd_serve(struct options *options)
     signal(SIGPIPE, SIG_IGN);
     if (serve(options, &servers, &err)) {
         if (servers.socket != NULL)
-            serve_socket_run(servers.socket, servers.dragoman);
+            serve_socket_run(servers.socket);
         for (;;)
             pause(); /* other threads serve, or the signal's is ending the process */
     }

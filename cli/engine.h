@@ -18,7 +18,13 @@ bool engine_stream(struct dragoman *dragoman, struct dragoman_stream **stream, s
 bool engine_fault(const struct dragoman_error *from, struct error *err);
 
 /* --print-config: each value in force and where it came from. */
+bool engine_append_config(struct dragoman *dragoman, const struct options *options,
+                          struct buffer *out, struct error *err);
 bool engine_print_config(struct dragoman *dragoman, const struct options *options,
                          struct error *err);
+
+/* The same of a client: `server` is what engine_append_config() gave there. */
+bool engine_print_server_config(const char *server, const struct options *options,
+                                struct error *err);
 
 #endif

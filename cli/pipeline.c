@@ -325,7 +325,8 @@ static bool find_resume(struct run *run, struct error *err)
         return true;
     if (!outputs_can_resume(&run->outputs))
         return error_set(err, ERROR_USAGE, "--resume: the output is not a file");
-    if (!resume_open(&run->resume, run->options, err))
+    const char *server = run->remote != NULL ? remote_settings(run->remote) : NULL;
+    if (!resume_open(&run->resume, run->options, server, err))
         return false;
     run->outputs.options.keep_bytes = resume_bytes(run->resume);
     return true;
@@ -348,11 +349,10 @@ static bool open_outputs(struct run *run, bool *has_begun, struct error *err)
 static bool open_model(struct run *run, const struct model_paths *models, struct error *err)
 {
     struct error no_thread = {0};
-    bool is_remote = remote_is_wanted(run->options);
     /* Without a thread to handle them the signals do what they always do. */
-    if (is_remote) {
+    if (run->remote != NULL) {
         signals_watch(last_words, run, &no_thread);
-        return remote_open(&run->remote, run->options, err);
+        return true;
     }
     if (!confine_reading(run->options, models, outputs_directory(&run->outputs), err))
         return false;
@@ -367,12 +367,13 @@ static bool prepare(struct run *run, struct model_paths *models, bool *is_done, 
                     struct error *err)
 {
     const struct options *options = run->options;
-    if (!remote_check(options, err) || !can_confine(options, err) ||
-        !inputs_open(&run->inputs, options, err) ||
+    if (!can_confine(options, err) || !inputs_open(&run->inputs, options, err) ||
         !outputs_check(&run->outputs, options, &run->inputs, err) || !queue_new(&run->queue, err))
         return false;
-    if (!remote_is_wanted(options) &&
-        !model_paths_find(models, options->model.items, options->model.count, err))
+    /* A server that is not there, or that has other settings, is known before anything is done. */
+    if (remote_is_wanted(options)
+            ? !remote_open(&run->remote, options, err)
+            : !model_paths_find(models, options->model.items, options->model.count, err))
         return false;
     if (!find_resume(run, err) || (!options->print_config && !open_outputs(run, has_begun, err)) ||
         (run->resume != NULL && !skip_lines(run, is_done, err)))
@@ -426,6 +427,13 @@ static bool run_through(struct run *run, struct error *err)
     return ok;
 }
 
+static bool print_config(const struct run *run, struct error *err)
+{
+    return run->remote != NULL
+               ? engine_print_server_config(remote_config(run->remote), run->options, err)
+               : engine_print_config(run->dragoman, run->options, err);
+}
+
 enum exit_status pipeline_run(struct options *options, struct pipeline_totals *totals)
 {
     /* Not on the stack: after a fault the reading thread may still use it, up to the end of the
@@ -442,8 +450,7 @@ enum exit_status pipeline_run(struct options *options, struct pipeline_totals *t
         undo_now(&run.undo);
         status = message_fail(&err, has_begun);
     } else if (!is_done && options->print_config)
-        status =
-            engine_print_config(run.dragoman, options, &err) ? EXIT_DONE : message_fail(&err, true);
+        status = print_config(&run, &err) ? EXIT_DONE : message_fail(&err, true);
     else if (!is_done && !run_through(&run, &err))
         /* Without cleaning up: threads are at work on what would be freed. */
         _exit((int)exit_status_of(&err, true));

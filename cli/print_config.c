@@ -31,7 +31,7 @@ static const struct {
 static bool find_setting(struct dragoman *dragoman, const char *name,
                          struct dragoman_setting *setting)
 {
-    for (size_t i = 0; dragoman_get_setting(dragoman, i, setting); i++)
+    for (size_t i = 0; dragoman != NULL && dragoman_get_setting(dragoman, i, setting); i++)
         if (strcmp(setting->name, name) == 0)
             return true;
     return false;
@@ -137,17 +137,96 @@ static bool is_shown(const struct option *row, const struct options *options)
     return (row->commands & options->command) != 0;
 }
 
-bool engine_print_config(struct dragoman *dragoman, const struct options *options,
-                         struct error *err)
+bool engine_append_config(struct dragoman *dragoman, const struct options *options,
+                          struct buffer *out, struct error *err)
 {
-    struct buffer out = {0};
     size_t count;
     const struct option *table = options_table(&count);
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++)
         if (is_shown(&table[i], options))
-            ok = append_option(dragoman, options, &table[i], options->origins[i], &out, err);
-    ok = ok && append_rest(dragoman, &out, err) && print_text(out.bytes, out.n_bytes, err);
+            ok = append_option(dragoman, options, &table[i], options->origins[i], out, err);
+    return ok && append_rest(dragoman, out, err);
+}
+
+bool engine_print_config(struct dragoman *dragoman, const struct options *options,
+                         struct error *err)
+{
+    struct buffer out = {0};
+    bool ok = engine_append_config(dragoman, options, &out, err) &&
+              print_text(out.bytes, out.n_bytes, err);
+    buffer_free(&out);
+    return ok;
+}
+
+/* ---- of a server ------------------------------------------------------------------------------
+ */
+
+/* The next line of the server's, and the option it is of, or NULL; NULL after the last. */
+static const char *next_line(const char **at, size_t *n_bytes, const struct option **row)
+{
+    const char *line = *at;
+    const char *end = strchr(line, '\n');
+    char name[64] = "";
+    if (end == NULL)
+        return NULL;
+    *n_bytes = (size_t)(end - line);
+    *at = end + 1;
+    size_t n_name = strcspn(line, " \n");
+    if (n_name < sizeof name)
+        memcpy(name, line, n_name);
+    *row = option_find(name);
+    return line;
+}
+
+static bool append_servers(const struct options *options, const char *line, size_t n_bytes,
+                           struct buffer *out, struct error *err)
+{
+    return buffer_append(out, line, n_bytes, err) &&
+           buffer_printf(out, err, " (the server at %s)\n", options->socket);
+}
+
+/* Whether the server's value counts: what it was started with, but for the languages, which a
+ * client may choose. */
+static bool is_servers(const struct options *options, const struct option *row)
+{
+    bool is_language = strcmp(row->name, "from") == 0 || strcmp(row->name, "to") == 0;
+    return (row->commands & COMMAND_SERVE) != 0 && row->group != GROUP_MESSAGES &&
+           row->group != GROUP_OTHER && row->group != GROUP_HTTP &&
+           !(is_language && option_is_given(options, row->name)) &&
+           !(strcmp(row->name, "split") == 0 && options->split == SPLIT_PARAGRAPH);
+}
+
+/* The server's lines of one option, or with `row` NULL those that are of none. */
+static bool append_lines(const struct options *options, const struct option *row,
+                         const char *server, struct buffer *out, struct error *err)
+{
+    const struct option *of;
+    const char *line;
+    size_t n_bytes;
+    bool ok = true;
+    while (ok && (line = next_line(&server, &n_bytes, &of)) != NULL)
+        if (of == row)
+            ok = append_servers(options, line, n_bytes, out, err);
+    return ok;
+}
+
+bool engine_print_server_config(const char *server, const struct options *options,
+                                struct error *err)
+{
+    struct buffer out = {0};
+    size_t count;
+    const struct option *table = options_table(&count);
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        if (!is_shown(&table[i], options))
+            continue;
+        ok = is_servers(options, &table[i])
+                 ? append_lines(options, &table[i], server, &out, err)
+                 : append_option(NULL, options, &table[i], options->origins[i], &out, err);
+    }
+    ok = ok && append_lines(options, NULL, server, &out, err) &&
+         print_text(out.bytes, out.n_bytes, err);
     buffer_free(&out);
     return ok;
 }

@@ -14,21 +14,12 @@ struct remote {
     int descriptor;
     struct wire_input input;
     struct buffer out; /* of the putting side */
+    struct buffer settings, config;
 };
 
 bool remote_is_wanted(const struct options *options)
 {
     return options->command == COMMAND_TRANSLATE && options->socket != NULL;
-}
-
-bool remote_check(const struct options *options, struct error *err)
-{
-    const char *name = options->print_config               ? "print-config"
-                       : options->resume                   ? "resume"
-                       : options->stats != (int)STATS_NONE ? "stats"
-                                                           : NULL;
-    return !remote_is_wanted(options) || name == NULL ||
-           error_set(err, ERROR_USAGE, "--%s: not with a server (--socket, DRAGOMAN_SOCKET)", name);
 }
 
 bool remote_is_servers(const struct option *row)
@@ -128,6 +119,23 @@ static bool expect(struct remote *remote, enum wire_kind kind, struct wire_frame
     return frame->kind == kind || error_set(err, ERROR_USAGE, "not a server of this program");
 }
 
+/* One of the things that the server says of itself. */
+static bool note(struct remote *remote, const struct options *options, const char *name,
+                 size_t n_name, const char *value, size_t n_value, struct error *err)
+{
+    char text[64] = "";
+    if (n_name < sizeof text)
+        memcpy(text, name, n_name);
+    if (strcmp(text, REMOTE_CONFIG) == 0)
+        return buffer_append(&remote->config, value, n_value, err);
+    const struct option *row = option_find(text);
+    return buffer_append(&remote->settings, name, n_name, err) &&
+           buffer_append_text(&remote->settings, " = ", err) &&
+           buffer_append(&remote->settings, value, n_value, err) &&
+           buffer_append_byte(&remote->settings, '\n', err) &&
+           (row == NULL || compare(options, row, value, n_value, err));
+}
+
 static bool read_hello(struct remote *remote, const struct options *options, struct error *err)
 {
     struct wire_frame frame;
@@ -141,12 +149,8 @@ static bool read_hello(struct remote *remote, const struct options *options, str
         const char *name, *value;
         size_t n_name, n_value;
         ok = wire_get_text(&frame, &name, &n_name, err) &&
-             wire_get_text(&frame, &value, &n_value, err);
-        char text[64] = "";
-        if (ok && n_name < sizeof text)
-            memcpy(text, name, n_name);
-        const struct option *row = option_find(text);
-        ok = ok && (row == NULL || compare(options, row, value, n_value, err));
+             wire_get_text(&frame, &value, &n_value, err) &&
+             note(remote, options, name, n_name, value, n_value, err);
     }
     return ok;
 }
@@ -191,6 +195,16 @@ bool remote_open(struct remote **out, const struct options *options, struct erro
     }
     *out = remote;
     return true;
+}
+
+const char *remote_settings(const struct remote *remote)
+{
+    return remote->settings.bytes;
+}
+
+const char *remote_config(const struct remote *remote)
+{
+    return remote->config.bytes != NULL ? remote->config.bytes : "";
 }
 
 bool remote_put(struct remote *remote, const struct dragoman_line *line, struct error *err)
@@ -240,5 +254,7 @@ void remote_close(struct remote *remote)
         close(remote->descriptor);
     buffer_free(&remote->input.bytes);
     buffer_free(&remote->out);
+    buffer_free(&remote->settings);
+    buffer_free(&remote->config);
     memory_free(remote);
 }

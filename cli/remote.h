@@ -11,11 +11,13 @@ struct remote;
 /* True if these options ask for a server. */
 bool remote_is_wanted(const struct options *options);
 
-/* ERROR_USAGE for options that do not go with a server. */
-bool remote_check(const struct options *options, struct error *err);
-
 /* Connects, and compares what is given with the server's settings (ERROR_USAGE). */
 bool remote_open(struct remote **remote, const struct options *options, struct error *err);
+
+/* What the server says of its model and its settings: for --resume, a text to be compared; and for
+ * --print-config. */
+const char *remote_settings(const struct remote *remote);
+const char *remote_config(const struct remote *remote);
 
 /* As the calls of dragoman.h. One thread may put and finish while another takes. */
 bool remote_put(struct remote *remote, const struct dragoman_line *line, struct error *err);
@@ -32,6 +34,10 @@ void remote_close(struct remote *remote);
  * compared: paths in full. */
 bool remote_value(const struct options *options, const struct option *row, struct buffer *out,
                   struct error *err);
+
+/* Names among the options' that are none: resume_models(), engine_append_config(). */
+#define REMOTE_MODELS "(models)"
+#define REMOTE_CONFIG "(config)"
 
 /* True for options that the server decides, and that change what comes out. */
 bool remote_is_servers(const struct option *row);

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
+#include "cli/remote.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define HEX_BYTES (2 * SHA256_DIGEST_LENGTH + 1)
+_Static_assert(HEX_BYTES == RESUME_MODELS_BYTES, "as the header says");
 #define SAVE_MILLISECONDS 10
 /* The file: a head, then two slots that are written in turn, so that one is always whole. */
 #define SLOT_BYTES 160
@@ -123,8 +125,18 @@ static bool hash_models(SHA2_CTX *hash, const struct texts *models, struct error
     return ok;
 }
 
+bool resume_models(const struct options *options, char models[RESUME_MODELS_BYTES],
+                   struct error *err)
+{
+    SHA2_CTX hash;
+    SHA256Init(&hash);
+    bool ok = hash_models(&hash, &options->model, err);
+    to_hex(&hash, models);
+    return ok;
+}
+
 static bool make_fingerprint(struct resume *resume, const struct options *options,
-                             struct error *err)
+                             const char *server, struct error *err)
 {
     SHA2_CTX hash;
     struct buffer value = {0};
@@ -134,7 +146,8 @@ static bool make_fingerprint(struct resume *resume, const struct options *option
     SHA256Init(&hash);
     hash_text(&hash, DRAGOMAN_VERSION);
     for (size_t i = 0; ok && i < count; i++) {
-        if ((table[i].commands & options->command) == 0 || !changes_output(&table[i]))
+        if ((table[i].commands & options->command) == 0 || !changes_output(&table[i]) ||
+            (server != NULL && remote_is_servers(&table[i])))
             continue;
         buffer_clear(&value);
         ok = option_format(options, &table[i], &value, err);
@@ -142,7 +155,10 @@ static bool make_fingerprint(struct resume *resume, const struct options *option
         hash_text(&hash, ok && value.bytes != NULL ? value.bytes : "");
     }
     buffer_free(&value);
-    ok = ok && hash_models(&hash, &options->model, err);
+    if (server != NULL)
+        hash_text(&hash, server);
+    else
+        ok = ok && hash_models(&hash, &options->model, err);
     to_hex(&hash, resume->fingerprint);
     return ok;
 }
@@ -237,7 +253,8 @@ static bool open_state(struct resume *resume, struct error *err)
     return read_state(resume, err);
 }
 
-bool resume_open(struct resume **resume, const struct options *options, struct error *err)
+bool resume_open(struct resume **resume, const struct options *options, const char *server,
+                 struct error *err)
 {
     struct resume *r = memory_new(1, sizeof *r, err);
     struct buffer path = {0};
@@ -248,7 +265,7 @@ bool resume_open(struct resume **resume, const struct options *options, struct e
     SHA256Init(&r->hash);
     bool ok = buffer_printf(&path, err, "%s.state", options->output);
     r->path = path.bytes;
-    ok = ok && make_fingerprint(r, options, err);
+    ok = ok && make_fingerprint(r, options, server, err);
     ok = ok && measure_output(r, options->output, options->nul ? '\0' : '\n', err) &&
          open_state(r, err);
     if (ok) {

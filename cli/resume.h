@@ -22,8 +22,15 @@
 struct resume;
 
 /* Looks at the output and its state, changing nothing. ERROR_USAGE: the output "does not match", or
- * is in use by another run. */
-bool resume_open(struct resume **resume, const struct options *options, struct error *err);
+ * is in use by another run. `server`: what a server says of its model and its settings, which
+ * are those of the run; NULL without one. */
+bool resume_open(struct resume **resume, const struct options *options, const char *server,
+                 struct error *err);
+
+/* The files of the models, in short: what a server tells its clients. */
+#define RESUME_MODELS_BYTES 65
+bool resume_models(const struct options *options, char models[RESUME_MODELS_BYTES],
+                   struct error *err);
 
 /* Whole lines that the output has, and the bytes they take. */
 uint64_t resume_lines(const struct resume *resume);

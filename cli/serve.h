@@ -18,10 +18,10 @@ bool serve_socket_check(const struct options *options, struct error *err);
 
 /* Binds options->socket, mode 0600, and listens. */
 bool serve_socket_open(struct serve_socket **server, const struct options *options,
-                       struct error *err);
+                       struct dragoman *dragoman, struct error *err);
 
 /* Takes clients until serve_socket_stop(). */
-void serve_socket_run(struct serve_socket *server, struct dragoman *dragoman);
+void serve_socket_run(struct serve_socket *server);
 
 /* From another thread: removes the socket, takes no more clients and lines, and waits for lines
  * under way, up to the time `until` (CLOCK_REALTIME). */

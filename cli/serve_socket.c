@@ -4,6 +4,7 @@
 #include "cli/engine.h"
 #include "cli/message.h"
 #include "cli/remote.h"
+#include "cli/resume.h"
 #include "cli/serve.h"
 #include "cli/wire.h"
 
@@ -220,9 +221,8 @@ static bool admit(struct serve_socket *server, int descriptor, struct error *err
     return ok;
 }
 
-void serve_socket_run(struct serve_socket *server, struct dragoman *dragoman)
+void serve_socket_run(struct serve_socket *server)
 {
-    server->dragoman = dragoman;
     while (!atomic_load(&server->is_stopping)) {
         struct error err = {0};
         int descriptor = accept4(server->descriptor, NULL, NULL, SOCK_CLOEXEC);
@@ -263,11 +263,27 @@ void serve_socket_stop(struct serve_socket *server, const struct timespec *until
 /* ---- the socket -------------------------------------------------------------------------------
  */
 
+/* What is no option: for --resume and --print-config of clients. */
+static bool add_more(struct buffer *out, const struct options *options, struct dragoman *dragoman,
+                     struct error *err)
+{
+    char models[RESUME_MODELS_BYTES];
+    struct buffer config = {0};
+    bool ok = resume_models(options, models, err) &&
+              engine_append_config(dragoman, options, &config, err) &&
+              wire_put_text(out, REMOTE_MODELS, strlen(REMOTE_MODELS), err) &&
+              wire_put_text(out, models, strlen(models), err) &&
+              wire_put_text(out, REMOTE_CONFIG, strlen(REMOTE_CONFIG), err) &&
+              wire_put_text(out, config.bytes, config.n_bytes, err);
+    buffer_free(&config);
+    return ok;
+}
+
 static bool make_hello(struct serve_socket *server, const struct options *options,
-                       struct error *err)
+                       struct dragoman *dragoman, struct error *err)
 {
     size_t count, start;
-    uint32_t n_values = 0;
+    uint32_t n_values = 2;
     const struct option *table = options_table(&count);
     struct buffer *out = &server->hello;
     for (size_t i = 0; i < count; i++)
@@ -283,7 +299,7 @@ static bool make_hello(struct serve_socket *server, const struct options *option
              wire_put_text(out, value.bytes, value.n_bytes, err);
         buffer_free(&value);
     }
-    return ok && wire_end(out, start, err);
+    return ok && add_more(out, options, dragoman, err) && wire_end(out, start, err);
 }
 
 /* Removes a socket that nobody listens on; whatever else is there is refused. */
@@ -332,18 +348,20 @@ static bool listen_there(struct serve_socket *server, struct error *err)
     return error_set_errno(err, ERROR_USAGE, errno, "%s", server->path);
 }
 
-bool serve_socket_open(struct serve_socket **out, const struct options *options, struct error *err)
+bool serve_socket_open(struct serve_socket **out, const struct options *options,
+                       struct dragoman *dragoman, struct error *err)
 {
     struct serve_socket *server = memory_new(1, sizeof *server, err);
     if (server == NULL)
         return false;
     server->path = options->socket;
+    server->dragoman = dragoman;
     server->descriptor = -1;
     pthread_mutex_init(&server->mutex, NULL);
     pthread_cond_init(&server->changed, NULL);
     for (size_t i = 0; i < SERVE_MAX_CLIENTS; i++)
         server->clients[i].descriptor = -1;
-    if (!make_hello(server, options, err) || !listen_there(server, err)) {
+    if (!make_hello(server, options, dragoman, err) || !listen_there(server, err)) {
         if (server->descriptor >= 0)
             close(server->descriptor);
         server->descriptor = -1;

@@ -10,13 +10,16 @@ struct stats {
     uint64_t n_words; /* of their sources: runs of bytes between white space */
     uint64_t n_bytes; /* of their sources, line ends included */
     int64_t started;  /* progress_now() */
+    /* As results say: what is known of a server's work. */
+    uint64_t target_tokens, cut, limit, loop, lost, mended;
 };
 
 void stats_start(struct stats *stats);
 void stats_add(struct stats *stats, const struct record *record,
                const struct dragoman_result *result);
 
-/* Prints the summary on standard error, as one line of text or of JSON. */
+/* Prints the summary on standard error, as one line of text or of JSON. Without a `dragoman` a
+ * server did the work, and what only it knows is left out. */
 void stats_print(const struct stats *stats, struct dragoman *dragoman, enum stats_kind kind);
 
 #endif

@@ -15,7 +15,7 @@
 #include "base/memory.h"
 #include "translate/dragoman.h"
 
-#define WIRE_VERSION 1u
+#define WIRE_VERSION 2u
 #define WIRE_MAX_TEXT ((size_t)16 << 20) /* of a line, or a prefix */
 /* Of a frame's kind and body: what a client sends, and what a server sends. */
 #define WIRE_MAX_REQUEST (2 * WIRE_MAX_TEXT + 64)
