@@ -30,6 +30,7 @@ done
 options=(-m "$fixtures/marian_odd" --loop-guard=no)
 head -12 plain >text
 "$dragoman" -q "${options[@]}" text >wanted
+check 'units are found' test -n "$("$dragoman" --version | sed -n 's/^CPU unit: .*(of \(.*\))$/\1/p')"
 for unit in $("$dragoman" --version | sed -n 's/^CPU unit: .*(of \(.*\))$/\1/p'); do
     for precision in int8 f32; do
         DRAGOMAN_CPU=$unit "$dragoman" -q "${options[@]}" --precision $precision text >"got.$precision.$unit"
