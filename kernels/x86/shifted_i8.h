@@ -12,6 +12,7 @@
 
 #include "kernels/vector_finish.h"
 
+#define MOST_ROWS 12 /* of any unit: what FOR_12_ROWS counts to */
 #define BLOCK_DEPTH ((size_t)8192)
 #define ROW_BYTES (BLOCK_DEPTH + 64) /* not a power of two: rows fall into different cache sets */
 
@@ -39,7 +40,7 @@ static inline vec_int start_sums(const struct matrix *w, size_t j)
 /* Adds the products of R rows and `depth` inputs of P panels (1, 2 or 4), `panel_bytes` apart, to
  * `sums`. */
 KERNEL_INLINE void add_tile(const struct block *block, const int8_t *panel, size_t panel_bytes,
-                            size_t depth, vec_int (*sums)[BLOCK_ROWS], const size_t R,
+                            size_t depth, vec_int (*sums)[MOST_ROWS], const size_t R,
                             const size_t P)
 {
     const uint8_t *rows = block->rows[0];
@@ -79,7 +80,7 @@ KERNEL_INLINE void tile_i8(const struct block *block, const float *a_scales, con
                            size_t row, size_t j, size_t n, const struct tile_output *to,
                            const size_t R, const size_t P)
 {
-    vec_int sums[4][BLOCK_ROWS], done[BLOCK_ROWS];
+    vec_int sums[4][MOST_ROWS], done[MOST_ROWS];
     START_PANEL(0);
     if (P > 1)
         START_PANEL(1);
@@ -102,7 +103,7 @@ static void tile_i8_deep(struct block *block, const int8_t *a, const float *a_sc
                          const struct matrix *w, size_t row, size_t j, size_t n,
                          const struct tile_output *to)
 {
-    vec_int sums[1][BLOCK_ROWS];
+    vec_int sums[1][MOST_ROWS];
     sums[0][0] = start_sums(w, j);
     for (size_t i = 0, depth; i < w->k_padded; i += depth) {
         depth = size_min(w->k_padded - i, BLOCK_DEPTH);

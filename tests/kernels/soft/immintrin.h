@@ -311,6 +311,7 @@ static inline __m256i soft_cvtps_ph(soft_floats a)
 #define _mm512_cvtepi32_ps soft_cvtepi32_ps
 #define _mm512_cvtepu16_epi32 soft_cvtepu16_epi32
 #define _mm512_cvtph_ps soft_cvtph_ps
+#undef _mm512_cvtps_ph
 #define _mm512_cvtps_ph(a, rounding) soft_cvtps_ph(a) /* to nearest even */
 #define _mm512_cvtps_epi32 soft_cvtps_epi32
 #define _mm512_div_ps soft_div_ps
