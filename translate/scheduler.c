@@ -3,11 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Hypotheses a worker advances at once: enough that each weight read from memory is used often. A
- * tile unit multiplies so fast that it takes twice as many before the weights' way from memory no
- * longer counts; elsewhere 128 rows measured 3 % faster than 64 and took 30 MB more (2 threads,
- * greedy). */
-#define USUAL_ROWS 64
+/* Hypotheses a worker advances at once: each weight read serves all of them, but their keys and
+ * values have to be read, too. While the weights are small, keys and values are most of what a step
+ * reads, and the fewer rows, the more of them stay in the second-level cache: of 24, 32, 48, 64 and
+ * 128 rows, 32 was fastest with a beam and second best without (11 MB of weights, 2 threads). Large
+ * weights want more rows: 64 beat 32 by 12 % (80 MB). A tile unit multiplies so fast that it takes
+ * twice as many before the weights' way from memory no longer counts. */
+#define SMALL_MODEL_ROWS 32
+#define LARGE_MODEL_ROWS 64
+#define LARGE_MODEL_BYTES ((uint64_t)32 << 20)
 #define TILE_ROWS 128
 
 /* Lines and bytes of a stream that may be under way, so that memory does not grow with the input. A
@@ -92,6 +96,13 @@ void scheduler_settle(struct scheduler *scheduler, struct line *line)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
+static uint32_t usual_rows(const struct model *model)
+{
+    if (strcmp(model_kernels(model)->name, "amx") == 0)
+        return TILE_ROWS;
+    return model_bytes(model) < LARGE_MODEL_BYTES ? SMALL_MODEL_ROWS : LARGE_MODEL_ROWS;
+}
+
 bool scheduler_new(struct scheduler **out, struct translator *const *translators, size_t n_stages,
                    unsigned n_threads, uint32_t max_rows, struct error *err)
 {
@@ -101,8 +112,7 @@ bool scheduler_new(struct scheduler **out, struct translator *const *translators
     scheduler->translators = translators;
     scheduler->n_stages = n_stages;
     scheduler->n_workers = n_threads;
-    bool tiles = strcmp(model_kernels(translators[0]->model)->name, "amx") == 0;
-    scheduler->max_rows = max_rows != 0 ? max_rows : tiles ? TILE_ROWS : USUAL_ROWS;
+    scheduler->max_rows = max_rows != 0 ? max_rows : usual_rows(translators[0]->model);
     pthread_mutex_init(&scheduler->mutex, NULL);
     pthread_cond_init(&scheduler->work, NULL);
     scheduler->workers = memory_new(n_threads, sizeof scheduler->workers[0], err);
