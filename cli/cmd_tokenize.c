@@ -116,17 +116,14 @@ static int run(const struct options *options, convert_line *convert)
     struct inputs inputs = {0};
     struct outputs outputs = {0};
     struct undo undo = {0};
-    bool started = false;
-    bool ok = open_all(&c, options, &inputs, &outputs, &undo, &err);
+    bool started, ok = open_all(&c, options, &inputs, &outputs, &undo, &err);
     if (ok)
         undo_forget(&undo);
     ok = ok && outputs_begin(&outputs, &err) && confine(options, outputs_directory(&outputs), &err);
-    if (ok) {
-        started = true;
-        ok = convert_all(&c, convert, &inputs, &outputs, &err);
-        if (!outputs_end(&outputs, ok, ok ? &err : &end_err))
-            ok = false;
-    }
+    started = ok;
+    ok = ok && convert_all(&c, convert, &inputs, &outputs, &err);
+    if (!outputs_end(&outputs, ok, ok ? &err : &end_err))
+        ok = false;
     undo_now(&undo);
     token_ids_free(&c.ids);
     tokenizer_close(c.tokenizer);

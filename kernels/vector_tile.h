@@ -72,6 +72,7 @@ static inline struct ahead ahead_start(const struct matrix *w, size_t group_end,
     const char *at = within ? (const char *)(w->i8 + group_end * w->k_padded) : w->next;
     size_t n = within ? (w->n - group_end) * w->k_padded : w->n_next;
     n = at ? size_min(n, AHEAD_MOST) : 0;
+    n_tiles = n_tiles > 0 ? n_tiles : 1; /* no rows: no tiles */
     return (struct ahead){at, at ? at + n : at, (n / n_tiles / AHEAD_LINE + 1) * AHEAD_LINE};
 }
 
