@@ -213,10 +213,11 @@ static bool measure(const struct source *source, size_t *n_header, struct error 
         return false;
     uint64_t n_bytes = little_u64(length);
     if (n_bytes > source->n_bytes - LENGTH_BYTES)
+        /* Not the number: of a file that is something else these are its first eight bytes. */
         return source_fault(source, err,
-                            "truncated, or not a safetensors file: a header of %llu bytes is "
-                            "announced, %zu follow",
-                            (unsigned long long)n_bytes, source->n_bytes - LENGTH_BYTES);
+                            "truncated, or not a safetensors file: its header is longer than the "
+                            "%zu bytes that follow",
+                            source->n_bytes - LENGTH_BYTES);
     if (n_bytes > TENSORS_MAX_HEADER)
         return source_fault(source, err, "header: larger than %zu MiB", TENSORS_MAX_HEADER >> 20);
     if (n_bytes < 2)

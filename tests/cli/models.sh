@@ -13,7 +13,10 @@ refused() { # name, spoiling commands, regex of the message
 }
 
 expect 'no such directory' rc=2 out= err='/nonexistent: No such file or directory' -- "$dragoman" -m /nonexistent <<<Hello
-refused 'a file instead of a directory' 'cd .. && rm -r m && echo x >m' 'm: .*'
+refused 'a file instead of a directory' 'cd .. && rm -r m && echo x >m' 'm: not a safetensors, npz or PyTorch file'
+for device in /dev/zero /dev/null; do
+    expect "$device" rc=2 out= err="$device: not a regular file" seconds=2 -- "$dragoman" -m $device <<<Hello
+done
 for file in config.json model.safetensors source.spm target.spm vocab.json; do
     refused "$file is missing" "rm $file" 'm(/[a-z.]+)?: .*(No such file|no model file).*'
     refused "$file is empty" ": >$file" ".*$file: empty file.*"
@@ -24,6 +27,17 @@ done
 if [ "$(id -u)" -ne 0 ]; then
     refused 'unreadable' 'chmod 000 config.json' '.*config.json: Permission denied'
 fi
+# A link to a file of somebody else's: not a word of it, nor its bytes as a number, comes out.
+echo 'root:secret:0:0' >shadow
+for file in config.json generation_config.json tokenizer_config.json model.safetensors source.spm target.spm vocab.json; do
+    refused "$file is a link to a secret" "ln -sf ../shadow $file" "(m/)?$file: .*"
+    check "$file is a link to a secret: it is kept" bash -c '! grep -Eq "root|secret|[0-9]{10}" .err'
+done
+# A name that would move the terminal's cursor.
+refused 'a directory with a name of control bytes' 'rm config.json' '.*config.json: No such file.*'
+mv m $'m\n\e[31m\xff'
+expect 'a directory with a name of control bytes' rc=2 out= err='m\\x0a\\x1b\[31m\\xff/config.json: No such file or directory' -- "$dragoman" -m $'m\n\e[31m\xff' <<<Hello
+rm -r $'m\n\e[31m\xff'
 
 lfs='version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 12345\n'
 refused 'a git-lfs pointer' "printf '$lfs' >model.safetensors" '.*model.safetensors: .*git-lfs pointer.*'
@@ -33,6 +47,12 @@ refused 'truncated data' 'truncate -s -1000 model.safetensors' '.*model.safetens
 refused 'a tail nobody owns' 'echo tail >>model.safetensors' '.*model.safetensors: .*'
 refused 'a header length beyond the file' 'printf "\377\377\377\377\377\377\377\177" | dd of=model.safetensors conv=notrunc status=none' '.*model.safetensors: .*'
 refused 'no fallback to a pickle' 'truncate -s -8 model.safetensors && echo x >pytorch_model.bin' '.*model.safetensors: .*'
+if command -v strace >/dev/null; then
+    spoil 'echo x >pytorch_model.bin'
+    expect 'a pickle beside safetensors' err=any -- strace -f -qq -e trace=open,openat,openat2 -o opened "$dragoman" -q -m m <<<'Hello there.'
+    check 'a pickle beside safetensors: safetensors is opened' grep -q 'm/model\.safetensors"' opened
+    check 'a pickle beside safetensors: the pickle is not' bash -c '! grep -q pytorch_model.bin opened'
+fi
 
 config() { # name, jq-like substitution, regex
     refused "$1" "sed -i '$2' config.json" "$3"
@@ -50,9 +70,24 @@ config 'an unknown activation' 's/"activation_function": "relu"/"activation_func
 config 'a duplicate key' 's/"d_model": 64/"d_model": 64, "d_model": 8/' '.*config.json: .*duplicate key.*'
 config 'text after the end' '$s/$/{}/' '.*config.json: .*after the end.*'
 refused 'JSON nested 10,000 deep' "printf '[%.0s' {1..10000} >config.json" '.*config.json: .*nested too deeply.*'
+if ! is_sanitized; then
+    for file in config.json generation_config.json tokenizer_config.json vocab.json; do
+        for depth in 1001 100000 10000000; do
+            spoil "head -c $depth /dev/zero | tr '\0' '[' >$file"
+            expect "$file nested $depth deep, in little stack" rc=2 out= err="(m/)?$file: .*" seconds=5 -- bash -c 'ulimit -s 256; exec "$0" -m m' "$dragoman" <<<Hello
+        done
+    done
+fi
 refused 'JSON larger than a configuration' 'head -c 2000000 /dev/zero | tr "\0" " " >config.json' '.*config.json: larger than 1 MiB.*'
 refused 'UTF-16' 'iconv -t UTF-16 "$fixtures/marian/config.json" >config.json' '.*config.json: .*'
 refused 'a SentencePiece model of zeros' 'head -c 5000 /dev/zero >source.spm' '.*source.spm: .*'
+# Vocabularies that are large for their file's sake: refused at once, in no more memory than they take.
+if [ -x /usr/bin/time ] && ! is_sanitized; then
+    spoil "{ printf '{'; yes '\"a\":0,' | head -n 7500000; } >vocab.json"
+    expect 'a vocabulary of one piece again and again' rc=2 out= err="vocab.json: 'a', id 0: id twice" seconds=5 -- /usr/bin/time -q -f %M -o peak "$dragoman" -m m <<<Hello
+    check "a vocabulary of one piece again and again: a peak of $(tail -1 peak) KiB" [ "$(tail -1 peak)" -le $(($(stat -c %s m/vocab.json) / 1024 + 65536)) ]
+fi
+refused 'a vocabulary larger than 64 MiB' 'truncate -s 67108865 vocab.json' '.*vocab.json: larger than 64 MiB'
 refused 'a vocabulary with a hole' "sed -i 's/: 17,/: 1700,/' vocab.json" '.*vocab.json: .*'
 
 spoil 'for f in *; do mv "$f" ../blob.$f && ln -s ../blob.$f "$f"; done'

@@ -89,6 +89,14 @@ START_TEST(a_transposed_tensor)
 }
 END_TEST
 
+START_TEST(a_vector_for_a_matrix)
+{
+    char *at = strstr(find("model.encoder.layers.1.fc1.weight"), "[128,64]");
+    memcpy(at, "[8192]  ", 8);
+    refused("tensor 'model.encoder.layers.1.fc1.weight': expected shape [128, 64], found [8192]");
+}
+END_TEST
+
 START_TEST(a_tensor_of_integers)
 {
     char *at = strstr(find("model.encoder.layers.1.fc1.bias"), "\"F32\"");
@@ -222,6 +230,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_missing_tensor);
     tcase_add_test(tcase, a_transposed_tensor);
+    tcase_add_test(tcase, a_vector_for_a_matrix);
     tcase_add_test(tcase, a_tensor_of_integers);
     tcase_add_test(tcase, all_faults_at_once);
     tcase_add_test(tcase, a_vocabulary_of_another_size);
