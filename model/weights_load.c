@@ -32,6 +32,13 @@ static bool not_finite(struct loading *loading, const struct tensor *tensor, siz
                      element, isnan(value) ? "NaN" : "infinite");
 }
 
+static bool not_positive(struct loading *loading, const struct tensor *tensor, size_t element)
+{
+    return error_set(loading->err, ERROR_MODEL, "%s: tensor '%s': element %zu is not positive",
+                     tensors_file_name(loading->weights->tensors, tensor->file), tensor->name,
+                     element);
+}
+
 static bool read_vector(struct loading *loading, const struct tensor *tensor, size_t first,
                         size_t n, float *out)
 {
@@ -43,14 +50,17 @@ static bool read_vector(struct loading *loading, const struct tensor *tensor, si
     return true;
 }
 
-/* Scales of channels [first, first + n) of a stored int8 tensor: value = int8 * scale. */
+/* Scales of channels [first, first + n) of a stored int8 tensor: value = int8 * scale. That of a
+ * channel of zeros may be zero, but not where its inverse is stored. */
 static bool read_scales(struct loading *loading, const struct part *source, float *scales)
 {
     const struct tensor *tensor = source->scale;
     if (tensor == NULL) { /* INTGEMM8 */
         float multiplier = source->tensor->multiplier;
-        if (!(isfinite(multiplier) && multiplier > 0))
+        if (!isfinite(multiplier))
             return not_finite(loading, source->tensor, source->tensor->n_elements, multiplier);
+        if (multiplier <= 0)
+            return not_positive(loading, source->tensor, source->tensor->n_elements);
         for (size_t i = 0; i < source->n; i++)
             scales[i] = 1.0f / multiplier;
         return true;
@@ -60,13 +70,11 @@ static bool read_scales(struct loading *loading, const struct part *source, floa
         return false;
     for (size_t i = single ? 1 : 0; i < source->n && single; i++)
         scales[i] = scales[0];
-    for (size_t i = 0; i < source->n && source->scale_is_inverse; i++) {
-        if (!(scales[i] > 0))
-            return error_set(loading->err, ERROR_MODEL,
-                             "%s: tensor '%s': element %zu is not positive",
-                             tensors_file_name(loading->weights->tensors, tensor->file),
-                             tensor->name, single ? 0 : source->first + i);
-        scales[i] = 1.0f / scales[i];
+    for (size_t i = 0; i < source->n; i++) {
+        if (scales[i] < 0 || (scales[i] == 0 && source->scale_is_inverse))
+            return not_positive(loading, tensor, single ? 0 : source->first + i);
+        if (source->scale_is_inverse)
+            scales[i] = 1.0f / scales[i];
     }
     return true;
 }

@@ -130,4 +130,16 @@ check 'it never ends: lines' [ "$(wc -l <.out)" -eq 3 ]
 check 'it never ends: it is said' [ "$(grep -Ecx 'dragoman: in.txt:[13]: the translation was ended by the length limit' .err)" -eq 2 ]
 weights '*' 0
 expect 'weights that are all zero' out='\n\n\n' -- "$dragoman" -m other in.txt
+
+# The scales of int8 weights.
+"$dragoman" convert --int8 "$marian" converted || fail 'convert'
+scale=model.decoder.layers.0.fc1.weight.scale
+for value in -1:'not positive' nan:NaN inf:infinite -inf:infinite; do
+    rm -rf other && cp -r converted other
+    perl weights.pl other/model.safetensors $scale "${value%:*}" 3
+    expect "a scale of ${value%:*}" rc=2 out= err="other/model.safetensors: tensor '$scale': element 3 is ${value#*:}" -- "$dragoman" -m other in.txt
+done
+weights '*' 0
+expect 'all zero, converted' -- "$dragoman" convert --int8 other zeros
+expect 'all zero, converted: it runs' out='\n\n\n' -- "$dragoman" -m zeros in.txt
 finish
