@@ -80,7 +80,7 @@ expect 'a pipe that does not block' out_file=many.want -- perl -e '
 
 # Nothing but the output is written, and little is needed.
 mkdir -p ro && cd ro || exit 1
-cat ../in.txt | expect 'no home, no temporary directory, no environment' out='Ein Hund rennt am Strand.\n' -- env -i "$dragoman"
+expect 'no home, no temporary directory, no environment' out='Ein Hund rennt am Strand.\n' -- env -i "$dragoman" < <(cat ../in.txt)
 check 'no file is made' test -z "$(ls -A)"
 expect 'the working directory is gone' out="$de\n" -- bash -c 'mkdir gone && cd gone && rmdir ../gone && "$0" ../../in.txt || "$0" <"$1"' "$dragoman" "$work/in.txt"
 cd ..
