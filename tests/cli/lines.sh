@@ -84,6 +84,17 @@ check 'not UTF-8: output is' iconv -f UTF-8 -t UTF-8 -o /dev/null .out
 expect 'not UTF-8, quiet' err=none -- "$dragoman" --quiet in.txt
 expect 'not UTF-8, strict' rc=1 out="$de\n" err='in.txt:2: not UTF-8.*' -- "$dragoman" --strict in.txt
 
+# A character across the 64 KiB that are read at once, whole and without its end.
+grin="$("$dragoman" -q <<<$'a\U1f600')" torn="$(printf 'a\xf0\x9f\n' | "$dragoman" -q)"
+for blank in 65532 65533 65534 65535; do
+    { yes '' | head -n $blank; printf 'a\U1f600'; } >in.txt
+    expect "across a block, after $blank bytes" -- "$dragoman" -q --strict in.txt
+    check "across a block, after $blank bytes" test "$(tail -n +$((blank + 1)) .out)" = "$grin" -a "$(wc -l <.out)" -eq $((blank + 1))
+    truncate -s -2 in.txt
+    expect "torn at the end, after $blank bytes" -- "$dragoman" -q in.txt
+    check "torn at the end, after $blank bytes" test "$(tail -n +$((blank + 1)) .out)" = "$torn" -a "$(wc -l <.out)" -eq $((blank + 1))
+done
+
 # A line that is too long.
 { echo "$en"; head -c 2000 /dev/zero | tr '\0' a; echo; echo "$en"; } >in.txt
 expect 'a line over the limit' rc=1 out="$de\n" err='in.txt: line 2: longer than 1024 bytes \(see --max-line\).*' -- "$dragoman" --max-line 1K in.txt

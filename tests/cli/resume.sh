@@ -42,6 +42,9 @@ check 'from a torn line' cmp want.txt out.txt
 truncate -s $half out.txt
 expect 'from standard input' out= -- bash -c '"$0" -m "$1" -b 1 -o out.txt --resume <in.txt' "$dragoman" "$fixtures/marian"
 check 'from standard input' cmp want.txt out.txt
+truncate -s $half out.txt
+expect 'from a pipe' out= -- "$dragoman" "${model[@]}" -b 1 -o out.txt --resume < <(cat in.txt)
+check 'from a pipe' cmp want.txt out.txt
 
 # What does not belong together: to a run that was interrupted half-way.
 rm -f out.txt out.txt.state
