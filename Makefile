@@ -108,7 +108,7 @@ $(BUILD)/%.o: %.c
 
 $(BUILD)/%.o: %.cc
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS_ALL) -c -o $@ $<
+	$(CXX) $(CXXFLAGS_ALL) $(AUTO_INIT) -c -o $@ $<
 
 # A test program for each tests/*/test_*.c; what they share is tests/support/*.c.
 SUPPORT_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))

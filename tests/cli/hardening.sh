@@ -35,4 +35,17 @@ if [ -n "$object" ]; then
     aarch64) readelf -nW "$object" >notes && check 'control-flow protection (BTI, PAC)' has notes 'BTI' ;;
     esac
 fi
+# What leaves no mark in the file: the command that compiles it, as make would give it.
+asked() { env -u MAKEFLAGS -u MAKELEVEL make --no-print-directory -n -C "$root" BUILD=none "$@" none/base/error.o none/tokenizer/sentencepiece.o | grep -- ' -c -o '; }
+asked CC="${CC:-cc}" CXX="${CXX:-c++}" >plain
+asked CC="${CC:-cc}" CXX="${CXX:-c++}" SANITIZE=address >sanitized
+for flag in -O2 -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wvla -fstack-protector-strong -D_FORTIFY_SOURCE=3 \
+    -D_GLIBCXX_ASSERTIONS -fstack-clash-protection -fno-delete-null-pointer-checks -fno-strict-overflow -ffp-contract=off -fPIC; do
+    check "compiled with $flag" [ "$(grep -c -- " $flag " plain)" -eq 2 ]
+done
+if ${CC:-cc} -ftrivial-auto-var-init=zero -x c -c /dev/null -o /dev/null 2>/dev/null; then
+    check 'variables begin as zero' [ "$(grep -c -- ' -ftrivial-auto-var-init=zero ' plain)" -eq 2 ]
+fi
+check 'no sums in another order' lacks plain '-ffast-math|-Ofast|-funsafe-math|-fassociative-math'
+check 'sanitizers see what was written' lacks sanitized '_FORTIFY_SOURCE|-ftrivial-auto-var-init'
 finish
