@@ -47,7 +47,7 @@ refused 'truncated data' 'truncate -s -1000 model.safetensors' '.*model.safetens
 refused 'a tail nobody owns' 'echo tail >>model.safetensors' '.*model.safetensors: .*'
 refused 'a header length beyond the file' 'printf "\377\377\377\377\377\377\377\177" | dd of=model.safetensors conv=notrunc status=none' '.*model.safetensors: .*'
 refused 'no fallback to a pickle' 'truncate -s -8 model.safetensors && echo x >pytorch_model.bin' '.*model.safetensors: .*'
-if command -v strace >/dev/null; then
+if command -v strace >/dev/null && ! is_sanitized; then
     spoil 'echo x >pytorch_model.bin'
     expect 'a pickle beside safetensors' err=any -- strace -f -qq -e trace=open,openat,openat2 -o opened "$dragoman" -q -m m <<<'Hello there.'
     check 'a pickle beside safetensors: safetensors is opened' grep -q 'm/model\.safetensors"' opened

@@ -58,7 +58,9 @@ expect 'closed' rc=1 err='standard output: Bad file descriptor.*' -- bash -c '"$
 expect 'all closed' rc=1 -- bash -c '"$0" >&- 2>&- <&-' "$dragoman"
 expect 'standard error closed' rc=0 out="$de\n" -- bash -c '"$0" in.txt 2>&-' "$dragoman"
 expect 'standard error full' rc=2 -- bash -c '"$0" -m /nonexistent 2>/dev/full' "$dragoman"
-expect 'model files are not written into' rc=1 -- bash -c '"$0" -m "$1" in.txt >&-  2>&-' "$dragoman" "$root/data/en-de"
+cp -r "$fixtures/marian" whole
+expect 'model files are not written into' rc=1 -- bash -c '"$0" -m whole in.txt >&- 2>&- <&-' "$dragoman"
+check 'model files are not written into' diff -r "$fixtures/marian" whole
 expect 'a file size limit' rc=1 err='out.txt: File too large.*' -- bash -c 'ulimit -f 1; "$0" many.txt -o out.txt --force' "$dragoman"
 check 'a file size limit leaves whole lines' bash -c 'head -n "$(wc -l <out.txt)" many.want | cmp - out.txt && test -s out.txt'
 if mkdir small && mount -t tmpfs -o size=8k tmpfs small 2>/dev/null; then

@@ -38,6 +38,8 @@ if [ "$(id -u)" -eq 0 ] && ! is_sanitized; then
         mkdir -p "bare${library%/*}" && cp -L "$library" "bare$library"
     done
     expect 'as nobody in a bare root directory' out_file=want.txt -- chroot --userspec=65534:65534 bare /dragoman -m /model <in.txt
+    chmod 000 bare/model/config.json
+    expect 'as nobody, a file that may not be read' rc=2 out= err='.*config.json: Permission denied' -- chroot --userspec=65534:65534 bare /dragoman -m /model <in.txt
     rm -rf bare
 fi
 
