@@ -16,7 +16,8 @@
 
 /* Lines and bytes of a stream that may be under way, so that memory does not grow with the input. A
  * single line may be longer. */
-#define LINES_A_WORKER 512
+#define LINES_A_ROW 4 /* of a worker's rows: one may be slow, the others must not wait for it */
+#define MIN_LINES_A_WORKER 128
 #define MAX_STREAM_BYTES ((size_t)16 << 20)
 
 /* ---- queues --------------------------------------------------------------------------------- */
@@ -327,7 +328,9 @@ static struct line *make_line(const struct dragoman_line *from, struct error *er
 
 static bool is_full(const struct stream *stream)
 {
-    size_t max_lines = (size_t)LINES_A_WORKER * stream->scheduler->n_workers;
+    size_t a_worker = (size_t)LINES_A_ROW * stream->scheduler->max_rows;
+    a_worker = a_worker > MIN_LINES_A_WORKER ? a_worker : MIN_LINES_A_WORKER;
+    size_t max_lines = a_worker * stream->scheduler->n_workers;
     return stream->n_lines >= max_lines ||
            (stream->n_lines > 0 && stream->n_bytes >= MAX_STREAM_BYTES);
 }
