@@ -1,6 +1,7 @@
 #include "cli/hub.h"
 
 #include "base/file.h"
+#include "base/json.h"
 
 #include <cjson/cJSON.h>
 #include <ctype.h>
@@ -124,7 +125,9 @@ bool hub_listing_parse(struct hub_listing *listing, const char *json, size_t n_b
                        struct error *err)
 {
     *listing = (struct hub_listing){0};
-    cJSON *root = cJSON_ParseWithLength(json, n_bytes);
+    cJSON *root = NULL;
+    if (!json_parse(&root, "listing", json, n_bytes, NULL))
+        root = NULL;
     const cJSON *siblings = cJSON_GetObjectItemCaseSensitive(root, "siblings");
     int count = cJSON_IsArray(siblings) ? cJSON_GetArraySize(siblings) : -1;
     bool ok = true;

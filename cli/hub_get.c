@@ -2,6 +2,7 @@
 #include "cli/hub_file.h"
 
 #include "base/file.h"
+#include "base/json.h"
 
 #include <cjson/cJSON.h>
 #include <dirent.h>
@@ -93,7 +94,9 @@ static bool is_current(const char *path, const struct hub_listing *listing)
 {
     size_t n_bytes;
     char *text = file_load(path, MANIFEST, MAX_MANIFEST_BYTES, &n_bytes, NULL);
-    cJSON *manifest = text != NULL ? cJSON_ParseWithLength(text, n_bytes) : NULL;
+    cJSON *manifest = NULL;
+    if (text != NULL && !json_parse(&manifest, MANIFEST, text, n_bytes, NULL))
+        manifest = NULL;
     const cJSON *commit = cJSON_GetObjectItemCaseSensitive(manifest, "commit");
     bool current = cJSON_IsString(commit) && strcmp(commit->valuestring, listing->commit) == 0;
     cJSON_Delete(manifest);

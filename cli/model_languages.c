@@ -1,6 +1,7 @@
 #include "cli/model_languages.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "tokenizer/languages.h"
 
 #include <cjson/cJSON.h>
@@ -16,11 +17,8 @@
 
 static cJSON *load_json(const char *directory, const char *name)
 {
-    size_t n_bytes;
-    char *text = file_load(directory, name, MAX_JSON_BYTES, &n_bytes, NULL);
-    cJSON *json = text != NULL ? cJSON_ParseWithLength(text, n_bytes) : NULL;
-    memory_free(text);
-    return json;
+    cJSON *json;
+    return json_load(&json, directory, name, MAX_JSON_BYTES, NULL) ? json : NULL;
 }
 
 static const char *text_at(const cJSON *object, const char *key)

@@ -24,6 +24,9 @@ done
 check 'there were includes to look at' [ "$n_includes" -gt 100 ]
 
 # Numbers in files are read with a decimal point whatever the locale: nothing may set one.
+# cJSON recurses and takes what is no JSON: it gets nothing but what base/json_scan.c has been over.
+others="$(cd "$root" && grep -l 'cJSON_Parse' base/*.c tokenizer/*.c model/*.c translate/*.c cli/*.c | tr '\n' ' ')"
+check "only scanned text is given to cJSON: $others" [ "$others" = 'base/json.c tokenizer/fast.c ' ]
 check 'no setlocale' bash -c '! nm -u "$1" | grep -q setlocale' _ "$dragoman"
 
 # Only the program prints and exits.
