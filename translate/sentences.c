@@ -22,7 +22,7 @@ bool sentences_new(struct sentences **out, const char *language, struct error *e
     int length = snprintf(sentences->locale, sizeof sentences->locale, "%s@ss=standard",
                           language != NULL ? language : "");
     if (length < 0 || (size_t)length >= sizeof sentences->locale)
-        strcpy(sentences->locale, "@ss=standard");
+        snprintf(sentences->locale, sizeof sentences->locale, "@ss=standard");
     *out = sentences;
     return true;
 }

@@ -46,7 +46,7 @@ static void copy_code(char out[TOKENIZER_CODE_BYTES], const cJSON *item)
 {
     const char *code = cJSON_GetStringValue(item);
     if (code != NULL && strlen(code) < TOKENIZER_CODE_BYTES)
-        strcpy(out, code);
+        memcpy(out, code, strlen(code) + 1);
 }
 
 /* Bilingual models need no language codes, but their texts have languages. */
@@ -220,7 +220,7 @@ static void write_code(char out[TOKENIZER_CODE_BYTES], const char *asked, const 
 {
     const char *code = asked != NULL && asked[0] != '\0' ? asked : model[0] != '\0' ? model : file;
     if (strlen(code) < TOKENIZER_CODE_BYTES)
-        strcpy(out, code);
+        memcpy(out, code, strlen(code) + 1);
     else
         out[0] = '\0';
 }
