@@ -6,11 +6,6 @@
 
 #include <string.h>
 
-/* Lines that are put before the first is taken: fewer than a stream holds, so that one thread can
- * do both, and enough for full batches. */
-#define WINDOW_LINES 256
-#define WINDOW_BYTES ((size_t)1 << 20)
-
 #define MAX_HYPOTHESES 64
 #define MAX_WARNINGS 100
 
@@ -73,11 +68,12 @@ static bool next_line(const struct http_request *request, struct place *place,
     return true;
 }
 
-/* Puts as many lines as the window takes; *is_all: there are no more. */
+/* Puts as many lines as can be put before one is taken, for one thread does both; *is_all: there are
+ * no more. */
 static bool put_lines(struct job *job, bool *is_all, struct error *err)
 {
     struct dragoman_error fault = {0};
-    while (!*is_all && job->n_lines < WINDOW_LINES && job->n_bytes < WINDOW_BYTES) {
+    while (!*is_all && job->n_lines < DRAGOMAN_MIN_LINES && job->n_bytes < DRAGOMAN_MIN_BYTES) {
         struct found_line found;
         if (!next_line(job->request, &job->put, &found)) {
             *is_all = true;

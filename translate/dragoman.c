@@ -209,9 +209,6 @@ void dragoman_result_free(struct dragoman_result *result)
 
 /* ---- one text ------------------------------------------------------------------------------- */
 
-/* Lines that are put before the first is taken: fewer than a stream holds. */
-#define TEXT_GROUP 256
-
 /* Takes `n` results and appends their texts with newlines between and after. */
 static bool take_texts(struct dragoman_stream *stream, size_t n, struct buffer *out,
                        struct dragoman_error *err)
@@ -236,12 +233,14 @@ static bool translate_lines(struct dragoman_stream *stream, const char *text, st
 {
     const char *end = text + strlen(text);
     bool ok = true;
-    for (size_t n = 0; ok && text <= end; n = 0) {
-        for (; ok && n < TEXT_GROUP && text <= end; n++) {
+    while (ok && text <= end) {
+        size_t n = 0, n_bytes = 0;
+        for (; ok && n < DRAGOMAN_MIN_LINES && n_bytes < DRAGOMAN_MIN_BYTES && text <= end; n++) {
             const char *newline = memchr(text, '\n', (size_t)(end - text));
             const char *stop = newline != NULL ? newline : end;
             struct dragoman_line line = {.text = text, .n_bytes = (size_t)(stop - text)};
             ok = dragoman_put(stream, &line, err);
+            n_bytes += line.n_bytes;
             text = stop + 1;
         }
         ok = ok && take_texts(stream, n, out, err);

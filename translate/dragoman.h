@@ -225,7 +225,13 @@ struct dragoman_stream_options {
 bool dragoman_stream_open(struct dragoman *dragoman, const struct dragoman_stream_options *options,
                           struct dragoman_stream **stream, struct dragoman_error *err);
 
-/* Hands a line over (it is copied). Waits while many lines are under way and nobody takes. */
+/* Another line can always be put, without waiting, while fewer lines and bytes than these were put
+ * and not taken. */
+#define DRAGOMAN_MIN_LINES 128
+#define DRAGOMAN_MIN_BYTES ((size_t)1 << 20)
+
+/* Hands a line over (it is copied). Waits while many lines are under way and nobody takes: a thread
+ * that both puts and takes must keep within DRAGOMAN_MIN_LINES and DRAGOMAN_MIN_BYTES. */
 bool dragoman_put(struct dragoman_stream *stream, const struct dragoman_line *line,
                   struct dragoman_error *err);
 

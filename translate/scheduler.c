@@ -17,8 +17,7 @@
 /* Lines and bytes of a stream that may be under way, so that memory does not grow with the input. A
  * single line may be longer. */
 #define LINES_A_ROW 4 /* of a worker's rows: one may be slow, the others must not wait for it */
-#define MIN_LINES_A_WORKER 128
-#define MAX_STREAM_BYTES ((size_t)16 << 20)
+#define MAX_STREAM_BYTES (16 * DRAGOMAN_MIN_BYTES)
 
 /* ---- queues --------------------------------------------------------------------------------- */
 
@@ -329,7 +328,7 @@ static struct line *make_line(const struct dragoman_line *from, struct error *er
 static bool is_full(const struct stream *stream)
 {
     size_t a_worker = (size_t)LINES_A_ROW * stream->scheduler->max_rows;
-    a_worker = a_worker > MIN_LINES_A_WORKER ? a_worker : MIN_LINES_A_WORKER;
+    a_worker = a_worker > DRAGOMAN_MIN_LINES ? a_worker : DRAGOMAN_MIN_LINES;
     size_t max_lines = a_worker * stream->scheduler->n_workers;
     return stream->n_lines >= max_lines ||
            (stream->n_lines > 0 && stream->n_bytes >= MAX_STREAM_BYTES);

@@ -592,6 +592,37 @@ START_TEST(test_cancel)
 }
 END_TEST
 
+/* One thread puts and takes: more lines, and more bytes, than may be under way. */
+START_TEST(test_long_text)
+{
+    enum { SHORT_LINES = 700, LONG_LINES = 20, LONG_BYTES = 1 << 20 };
+    struct dragoman_options options;
+    struct dragoman_error err = {0};
+    dragoman_options_init(&options);
+    options.threads = 1;
+    options.max_length = 1;
+    options.beam = 1;
+    struct dragoman *dragoman = open_with(MARIAN, &options);
+    size_t n_bytes = 2 * SHORT_LINES + (size_t)LONG_LINES * LONG_BYTES, n_lines = 0;
+    char *text = malloc(n_bytes + 1);
+    ck_assert_ptr_nonnull(text);
+    memset(text, ' ', n_bytes); /* lines of spaces are long, and done at once */
+    for (size_t i = 0; i < SHORT_LINES; i++)
+        memcpy(text + 2 * i, "a\n", 2);
+    for (size_t i = 1; i <= LONG_LINES; i++)
+        text[2 * SHORT_LINES + i * LONG_BYTES - 1] = '\n';
+    text[n_bytes] = '\0';
+    char *translation = dragoman_translate(dragoman, text, &err);
+    ck_assert_msg(translation != NULL, "%s", err.text);
+    for (const char *at = translation; (at = strchr(at, '\n')) != NULL; at++)
+        n_lines++;
+    ck_assert_uint_eq(n_lines, SHORT_LINES + LONG_LINES);
+    free(translation);
+    free(text);
+    dragoman_close(dragoman);
+}
+END_TEST
+
 START_TEST(test_take_without_waiting)
 {
     struct dragoman_options options;
@@ -740,6 +771,7 @@ int main(void)
     tcase_set_timeout(streams, 60);
     tcase_add_test(streams, test_back_pressure);
     tcase_add_test(streams, test_cancel);
+    tcase_add_test(streams, test_long_text);
     tcase_add_test(streams, test_take_without_waiting);
     tcase_add_test(refused, test_refused);
     tcase_add_test(refused, test_settings);
