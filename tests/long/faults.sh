@@ -1,3 +1,3 @@
 # Every allocation and every system call fails: all the places of tests/cli/faults.sh.
 export FAULTS_MOST=
-. "$(dirname "$0")/../cli/faults.sh"
+exec bash "$(dirname "$0")/../cli/faults.sh"
