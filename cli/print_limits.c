@@ -33,6 +33,7 @@ static const struct {
     {"heads of an attention", CONFIG_MAX_HEADS, false},
     {"words of a vocabulary", PIECES_MAX, false},
     {"word of a vocabulary", PIECE_MAX_BYTES, true},
+    {"all words of a vocabulary", PIECES_TEXT_MAX_BYTES, true},
     {"vocabulary file", VOCABULARY_MAX_BYTES, true},
     {"SentencePiece file", SPM_MAX_BYTES, true},
     {"shards of a checkpoint", TENSORS_MAX_FILES, false},

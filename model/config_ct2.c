@@ -256,7 +256,7 @@ static void read_network(struct config *config, struct scalar_reader *reader)
 
 /* The id of a token in a vocabulary of one token a line. A file whose every line ends in CR LF has
  * its CRs removed. */
-static uint32_t find_line(const char *text, size_t n_bytes, const char *token, size_t *n_lines)
+static uint32_t find_line(const char *text, size_t n_bytes, const char *token)
 {
     size_t length = strlen(token), line = 0, n_cr = 0;
     uint32_t found = CONFIG_NONE, found_cr = CONFIG_NONE;
@@ -273,30 +273,49 @@ static uint32_t find_line(const char *text, size_t n_bytes, const char *token, s
         }
         p = stop + 1;
     }
-    *n_lines = line;
     return line > 0 && n_cr == line ? found_cr : found;
 }
 
-static uint32_t find_item(const cJSON *list, const char *token, size_t *n_items)
+/* The same in a JSON array of strings, token by token: a tree of it would be forty times its size.
+ * A fault in it is left in `scan`. */
+static uint32_t find_item(struct json_scan *scan, const char *token, struct buffer *item)
 {
-    uint32_t found = CONFIG_NONE, i = 0;
-    const cJSON *item;
-    cJSON_ArrayForEach(item, list)
-    {
-        if (cJSON_IsString(item) && strcmp(item->valuestring, token) == 0 && found == CONFIG_NONE)
+    size_t length = strlen(token);
+    uint32_t found = CONFIG_NONE;
+    json_scan_open(scan, '[');
+    for (uint32_t i = 0; json_scan_next(scan, ']') && json_scan_string(scan, item); i++)
+        if (found == CONFIG_NONE && item->n_bytes == length &&
+            memcmp(item->bytes, token, length) == 0)
             found = i;
-        i++;
-    }
-    *n_items = i;
+    if (scan->fault == NULL && !json_scan_end(scan))
+        scan->fault = "text after the end";
     return found;
 }
 
 /* The target vocabulary, in whichever form it is. */
 struct vocabulary {
+    const char *file;
     char *text;
     size_t n_bytes;
-    cJSON *list;
+    bool is_json;
+    struct buffer item;
 };
+
+static uint32_t token_id(struct vocabulary *vocabulary, const char *token)
+{
+    struct json_scan scan = {.at = vocabulary->text, .end = vocabulary->text + vocabulary->n_bytes};
+    return vocabulary->is_json ? find_item(&scan, token, &vocabulary->item)
+                               : find_line(vocabulary->text, vocabulary->n_bytes, token);
+}
+
+static bool vocabulary_check(struct vocabulary *vocabulary, struct error *err)
+{
+    struct json_scan scan = {.at = vocabulary->text, .end = vocabulary->text + vocabulary->n_bytes};
+    find_item(&scan, "", &vocabulary->item);
+    return scan.fault == NULL ||
+           error_set(err, json_scan_code(&scan), "%s: offset %zu: %s", vocabulary->file,
+                     (size_t)(scan.at - vocabulary->text), scan.fault);
+}
 
 static bool vocabulary_load(struct vocabulary *vocabulary, const char *directory, struct error *err)
 {
@@ -305,23 +324,14 @@ static bool vocabulary_load(struct vocabulary *vocabulary, const char *directory
     for (size_t i = 0; i < 4; i++) {
         if (!file_exists(directory, names[i]))
             continue;
-        if (i < 2)
-            return json_load(&vocabulary->list, directory, names[i], VOCABULARY_MAX_BYTES, err);
+        vocabulary->file = names[i];
+        vocabulary->is_json = i < 2;
         vocabulary->text =
             file_load(directory, names[i], VOCABULARY_MAX_BYTES, &vocabulary->n_bytes, err);
-        return vocabulary->text != NULL;
+        return vocabulary->text != NULL &&
+               (!vocabulary->is_json || vocabulary_check(vocabulary, err));
     }
     return error_set(err, ERROR_MODEL, "target_vocabulary.json: missing");
-}
-
-/* A token that the file does not list is its last, one after the end. */
-static uint32_t token_id(const struct vocabulary *vocabulary, const char *token, bool is_unknown)
-{
-    size_t n = 0;
-    uint32_t id = vocabulary->list != NULL
-                      ? find_item(vocabulary->list, token, &n)
-                      : find_line(vocabulary->text, vocabulary->n_bytes, token, &n);
-    return id == CONFIG_NONE && is_unknown ? (uint32_t)n : id;
 }
 
 /* Until version 5 these were scalars of the model. */
@@ -342,7 +352,7 @@ static void read_source(struct config *config, struct json_reader *reader,
 }
 
 static void read_generation(struct config *config, struct json_reader *reader,
-                            struct scalar_reader *scalars, const struct vocabulary *vocabulary)
+                            struct scalar_reader *scalars, struct vocabulary *vocabulary)
 {
     struct generation *g = &config->generation;
     g->num_beams = 2;
@@ -352,7 +362,7 @@ static void read_generation(struct config *config, struct json_reader *reader,
     g->renormalize = true;
     g->stop = STOP_FINISHED;
     g->forced_bos = g->forced_eos = CONFIG_NONE;
-    uint32_t eos = token_id(vocabulary, json_string(reader, "eos_token", "</s>"), false);
+    uint32_t eos = token_id(vocabulary, json_string(reader, "eos_token", "</s>"));
     if (eos == CONFIG_NONE) {
         json_fault(reader, "eos_token", "is not in the target vocabulary");
         return;
@@ -360,14 +370,14 @@ static void read_generation(struct config *config, struct json_reader *reader,
     g->eos[0] = eos;
     g->n_eos = 1;
     g->eos_origin = ORIGIN_MODEL;
-    g->bos = token_id(vocabulary, json_string(reader, "bos_token", "<s>"), false);
+    g->bos = token_id(vocabulary, json_string(reader, "bos_token", "<s>"));
     g->pad = CONFIG_NONE;
     /* null: the caller gives the start, as its language token. */
     const char *start =
         cJSON_GetObjectItemCaseSensitive(reader->object, "decoder_start_token") != NULL
             ? json_string(reader, "decoder_start_token", NULL)
             : old_start(scalars);
-    g->start = start != NULL ? token_id(vocabulary, start, false) : CONFIG_NONE;
+    g->start = start != NULL ? token_id(vocabulary, start) : CONFIG_NONE;
     if (config->start_is_zero)
         g->start = eos; /* never looked up */
     g->start_origin = ORIGIN_MODEL;
@@ -400,7 +410,7 @@ bool config_load_ct2(struct config *config, const char *directory, const struct 
         ok = !reader.failed && !scalars.failed && config_finish(config, file, err);
     }
     memory_free(vocabulary.text);
-    cJSON_Delete(vocabulary.list);
+    buffer_free(&vocabulary.item);
     cJSON_Delete(root);
     return ok;
 }

@@ -155,6 +155,10 @@ static bool finish_pieces(struct fast *fast)
     snprintf(number, sizeof number, "%u", hole);
     if (hole != PIECES_NONE)
         return fast_refuse(fast, "model: no piece has id %s", number);
+    if (fast->rows != 0 && fast->pieces.count > fast->rows) /* before it is all held once more */
+        return error_set(fast->err, ERROR_MODEL,
+                         FAST_FILE ": it has ids up to %u, the model's embeddings have %u rows",
+                         fast->pieces.count - 1, fast->rows);
     if (!pieces_finish(&fast->pieces, &twice, fast->err))
         return twice != PIECES_NONE &&
                fast_refuse(fast, "model: '%s' twice", pieces_text(&fast->pieces, twice, NULL));
@@ -280,10 +284,10 @@ static bool read_file(struct fast *fast, struct json_scan *scan)
 /* ---- the whole --------------------------------------------------------------------------------
  */
 
-bool fast_parse(const char *text, size_t n_bytes, enum fast_layout layout, struct buffer *out,
-                cJSON **added, struct error *err)
+bool fast_parse(const char *text, size_t n_bytes, enum fast_layout layout, uint32_t rows,
+                struct buffer *out, cJSON **added, struct error *err)
 {
-    struct fast fast = {.unknown = PIECES_NONE, .err = err};
+    struct fast fast = {.unknown = PIECES_NONE, .rows = rows, .err = err};
     struct json_scan scan = {.at = text, .end = text + n_bytes};
     bool ok = read_file(&fast, &scan);
     if (ok && scan.fault == NULL && !json_scan_end(&scan))
@@ -301,12 +305,12 @@ bool fast_parse(const char *text, size_t n_bytes, enum fast_layout layout, struc
     return ok;
 }
 
-bool fast_build(const char *directory, enum fast_layout layout, struct buffer *out, cJSON **added,
-                struct error *err)
+bool fast_build(const char *directory, enum fast_layout layout, uint32_t rows, struct buffer *out,
+                cJSON **added, struct error *err)
 {
     size_t n_bytes;
     char *text = file_load(directory, FAST_FILE, VOCABULARY_MAX_BYTES, &n_bytes, err);
-    bool ok = text != NULL && fast_parse(text, n_bytes, layout, out, added, err);
+    bool ok = text != NULL && fast_parse(text, n_bytes, layout, rows, out, added, err);
     memory_free(text);
     return ok;
 }

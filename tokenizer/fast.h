@@ -16,14 +16,14 @@
  * languages behind them (NLLB, mBART). */
 enum fast_layout { FAST_PLAIN, FAST_FAIRSEQ };
 
-/* Appends the model's bytes to `out`; *added (may be NULL) is "added_tokens", an array of objects
- * with "id" and "content" for cJSON_Delete(), or NULL. Faults are ERROR_MODEL and begin with
- * "tokenizer.json". */
-bool fast_build(const char *directory, enum fast_layout layout, struct buffer *out, cJSON **added,
-                struct error *err);
+/* Appends the model's bytes to `out`; more than `rows` pieces are refused (0: any number); *added
+ * (may be NULL) is "added_tokens", an array of objects with "id" and "content" for cJSON_Delete(),
+ * or NULL. Faults are ERROR_MODEL and begin with "tokenizer.json". */
+bool fast_build(const char *directory, enum fast_layout layout, uint32_t rows, struct buffer *out,
+                cJSON **added, struct error *err);
 
 /* The same of the file's text. */
-bool fast_parse(const char *text, size_t n_bytes, enum fast_layout layout, struct buffer *out,
-                cJSON **added, struct error *err);
+bool fast_parse(const char *text, size_t n_bytes, enum fast_layout layout, uint32_t rows,
+                struct buffer *out, cJSON **added, struct error *err);
 
 #endif

@@ -20,6 +20,7 @@ struct fast {
     size_t score_capacity;
     size_t n_merges;
     uint32_t unknown; /* id, or PIECES_NONE */
+    uint32_t rows;    /* of the embeddings: the most pieces, 0 any number */
     bool is_bpe, byte_fallback, dummy_prefix, collapses;
     struct buffer text;
     struct error *err;

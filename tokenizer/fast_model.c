@@ -9,6 +9,17 @@
 /* ---- normalizer and splitting into words ------------------------------------------------------
  */
 
+/* A normalizer's table and the added tokens are a fraction of this; their trees are many times
+ * their size. */
+#define SLICES_MAX_BYTES ((size_t)1 << 20)
+
+static bool check_sizes(struct fast *fast)
+{
+    size_t n_bytes = fast->normalizer.n_bytes + fast->pre_tokenizer.n_bytes;
+    return n_bytes + fast->added_tokens.n_bytes <= SLICES_MAX_BYTES ||
+           fast_refuse(fast, "normalizer, pre_tokenizer and added_tokens: larger than 1 MiB");
+}
+
 static bool parse_slice(struct fast *fast, const struct slice *slice, cJSON **root)
 {
     *root = NULL;
@@ -278,7 +289,7 @@ bool fast_write(struct fast *fast, enum fast_layout layout, struct buffer *out, 
 {
     cJSON *normalizer = NULL, *splitting = NULL, *added = NULL;
     const cJSON *table = NULL;
-    bool ok = parse_slice(fast, &fast->normalizer, &normalizer) &&
+    bool ok = check_sizes(fast) && parse_slice(fast, &fast->normalizer, &normalizer) &&
               parse_slice(fast, &fast->pre_tokenizer, &splitting) &&
               parse_slice(fast, &fast->added_tokens, &added);
     ok = ok && (splitting != NULL || fast_refuse(fast, "pre_tokenizer: missing")) &&

@@ -41,11 +41,23 @@ static bool read_fast(struct opening *opening, struct splitter *splitter, const 
                          "%s: No such file, nor a " FAST_FILE
                          ": take one from the checkpoint that this one was made of",
                          file);
-    bool ok = fast_build(opening->directory, layout, &model, &opening->added, opening->err);
+    bool ok = fast_build(opening->directory, layout, opening->options->source_rows, &model,
+                         &opening->added, opening->err);
     snprintf(splitter->file, sizeof splitter->file, "%s", FAST_FILE);
     splitter->bytes = model.bytes; /* freed as what file_load() gives */
     splitter->n_bytes = model.n_bytes;
     return ok && gate_bytes(opening, splitter);
+}
+
+/* Where the model's pieces are the vocabulary: before they are all held once more. */
+static bool check_rows(struct opening *opening, const struct splitter *splitter)
+{
+    uint32_t rows = opening->options->source_rows, count = splitter->spm.pieces.count;
+    if (rows == 0 || count <= rows || !may_be_fast(opening))
+        return true;
+    return error_set(opening->err, ERROR_MODEL,
+                     "%s: it has ids up to %u, the model's embeddings have %u rows", splitter->file,
+                     count - 1, rows);
 }
 
 bool opening_read_spm(struct opening *opening, size_t index, const char *file)
@@ -53,7 +65,8 @@ bool opening_read_spm(struct opening *opening, size_t index, const char *file)
     struct splitter *splitter = &opening->tokenizer->splitters[index];
     if (may_be_fast(opening) && !file_exists(opening->directory, file))
         return read_fast(opening, splitter, file);
-    return load_bytes(opening, splitter, file) && gate_bytes(opening, splitter);
+    return load_bytes(opening, splitter, file) && gate_bytes(opening, splitter) &&
+           check_rows(opening, splitter);
 }
 
 bool opening_read_spm_pair(struct opening *opening, const char *source, const char *target)

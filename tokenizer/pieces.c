@@ -3,9 +3,6 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-/* Bytes of the text block; offsets are 32 bits. */
-#define TEXT_MAX_BYTES ((size_t)1 << 31)
-
 static bool grow(struct pieces *pieces, uint32_t count, struct error *err)
 {
     if (count > pieces->capacity) {
@@ -25,10 +22,12 @@ bool pieces_put(struct pieces *pieces, uint32_t id, const char *text, size_t n_b
                 enum piece_kind kind, const char **fault, struct error *err)
 {
     *fault = NULL;
-    if (id >= PIECES_MAX || n_bytes >= TEXT_MAX_BYTES - pieces->text.n_bytes)
-        *fault = "more than 4194304 ids";
+    if (id >= PIECES_MAX)
+        *fault = "more than 1048576 ids";
     else if (n_bytes > PIECE_MAX_BYTES)
         *fault = "longer than 1024 bytes";
+    else if (n_bytes + 1 >= PIECES_TEXT_MAX_BYTES - pieces->text.n_bytes)
+        *fault = "more than 16 MiB of pieces";
     else if (pieces_kind(pieces, id) != PIECE_NONE)
         *fault = "id twice";
     size_t offset = pieces->text.n_bytes;

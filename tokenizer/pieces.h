@@ -30,8 +30,10 @@ struct piece {
     enum piece_kind kind;
 };
 
-/* More entries than any vocabulary has, and a bound on what a hostile one can cost. */
-#define PIECES_MAX ((uint32_t)1 << 22)
+/* More than any vocabulary has, and a bound on what a hostile one can cost, whatever the size of its
+ * file: 12 MiB of items, 8 of slots, 16 of text, and half of one of them more while it grows. */
+#define PIECES_MAX ((uint32_t)1 << 20)
+#define PIECES_TEXT_MAX_BYTES ((size_t)16 << 20) /* a NUL after each piece included */
 #define PIECES_NONE UINT32_MAX
 #define PIECE_MAX_BYTES 1024
 
@@ -46,7 +48,8 @@ struct pieces {
 };
 
 /* Gives `id` its piece. Faults, for the caller to put into words: *fault is "id twice", "longer
- * than 1024 bytes", "more than 4194304 ids", or NULL if `err` holds an ERROR_MEMORY. */
+ * than 1024 bytes", "more than 1048576 ids", "more than 16 MiB of pieces", or NULL if `err` holds an
+ * ERROR_MEMORY. */
 bool pieces_put(struct pieces *pieces, uint32_t id, const char *text, size_t n_bytes,
                 enum piece_kind kind, const char **fault, struct error *err);
 

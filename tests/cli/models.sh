@@ -81,12 +81,6 @@ fi
 refused 'JSON larger than a configuration' 'head -c 2000000 /dev/zero | tr "\0" " " >config.json' '.*config.json: larger than 1 MiB.*'
 refused 'UTF-16' 'iconv -t UTF-16 "$fixtures/marian/config.json" >config.json' '.*config.json: .*'
 refused 'a SentencePiece model of zeros' 'head -c 5000 /dev/zero >source.spm' '.*source.spm: .*'
-# Vocabularies that are large for their file's sake: refused at once, in no more memory than they take.
-if [ -x /usr/bin/time ] && ! is_sanitized; then
-    spoil "{ printf '{'; yes '\"a\":0,' | head -n 7500000; } >vocab.json"
-    expect 'a vocabulary of one piece again and again' rc=2 out= err="vocab.json: 'a', id 0: id twice" seconds=5 -- /usr/bin/time -q -f %M -o peak "$dragoman" -m m <<<Hello
-    check "a vocabulary of one piece again and again: a peak of $(tail -1 peak) KiB" [ "$(tail -1 peak)" -le $(($(stat -c %s m/vocab.json) / 1024 + 65536)) ]
-fi
 refused 'a vocabulary larger than 64 MiB' 'truncate -s 67108865 vocab.json' '.*vocab.json: larger than 64 MiB'
 refused 'a vocabulary with a hole' "sed -i 's/: 17,/: 1700,/' vocab.json" '.*vocab.json: .*'
 

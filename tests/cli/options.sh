@@ -119,8 +119,9 @@ nesting of JSON                       64
 layers of an encoder or decoder       256
 width of a layer                      65536
 heads of an attention                 1024
-words of a vocabulary                 4194304
+words of a vocabulary                 1048576
 word of a vocabulary                  1K
+all words of a vocabulary             16M
 vocabulary file                       64M
 SentencePiece file                    64M
 shards of a checkpoint                256

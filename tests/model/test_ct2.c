@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define N_STEPS 4
 
@@ -134,12 +135,47 @@ START_TEST(tokens_around)
 }
 END_TEST
 
+/* A list that is only large: no tree of it is built, which would be 1.5 GB. */
+START_TEST(large_list)
+{
+    const size_t n = _i == 0 ? 15 << 20 : 10;
+    static const char *const ends[] = {"]", "] x", ",1]", ""};
+    static const char *const faults[] = {"not in the target vocabulary", "text after the end",
+                                         "offset ", "offset "};
+    struct model *original, *written;
+    struct model_options options = {.precision = PRECISION_F32};
+    struct model_dir dir;
+    struct rusage usage;
+    char *list = malloc(n * 4 + 8), *at = list;
+    error_clear(&err);
+    ck_assert(model_open(&original, fixtures[0], &options, NULL, &err));
+    model_dir_new(&dir, NULL);
+    write_ct2(&dir, original, TENSOR_F32);
+    at += sprintf(at, "[\"a\"");
+    for (size_t i = 1; i < n; i++, at += 4)
+        memcpy(at, ",\"a\"", 4);
+    strcpy(at, ends[_i]);
+    model_dir_remove(&dir, "shared_vocabulary.json");
+    model_dir_write(&dir, "target_vocabulary.json", list, strlen(list));
+    ck_assert(!model_open(&written, dir.path, &options, NULL, &err));
+    ck_assert_msg(strstr(err.text, faults[_i]) != NULL, "%s", err.text);
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
+#ifndef __SANITIZE_ADDRESS__                                     /* which keeps what is freed */
+    ck_assert_uint_le((size_t)usage.ru_maxrss, 2 * n * 4 / 1024 + 65536); /* `list`, the file, 64 MiB */
+#endif
+    free(list);
+    model_close(original);
+    model_dir_free(&dir);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("CTranslate2");
     tcase_add_loop_test(tcase, float32_to_the_byte, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, int8_nearly, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, tokens_around, 0, (int)(sizeof tokens / sizeof tokens[0]));
+    tcase_add_loop_test(tcase, large_list, 0, 4);
     tcase_set_timeout(tcase, 60);
     Suite *suite = suite_create("engine");
     suite_add_tcase(suite, tcase);

@@ -178,7 +178,7 @@ void fuzz_fast(const uint8_t *bytes, size_t n_bytes)
         struct error err = {0};
         struct buffer model = {0};
         cJSON *added = NULL;
-        if (fast_parse((const char *)bytes, n_bytes, (enum fast_layout)layout, &model, &added,
+        if (fast_parse((const char *)bytes, n_bytes, (enum fast_layout)layout, 0, &model, &added,
                        &err))
             fuzz_spm((const uint8_t *)model.bytes, model.n_bytes);
         else

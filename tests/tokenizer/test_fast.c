@@ -416,7 +416,7 @@ static const struct {
     {"{\"model\": {\"vocab\": [[\"a\", 1], [\"a\", 2]]}}", "'a' twice", FAST_PLAIN},
     {"{\"model\": {\"vocab\": {\"a\": 1}}}", "no piece has id 0", FAST_PLAIN},
     {"{\"model\": {\"vocab\": {\"a\": 0, \"b\": 0}}}", "id twice", FAST_PLAIN},
-    {"{\"model\": {\"vocab\": {\"a\": 99999999}}}", "more than 4194304 ids", FAST_PLAIN},
+    {"{\"model\": {\"vocab\": {\"a\": 99999999}}}", "more than 1048576 ids", FAST_PLAIN},
     {"{\"model\": {\"merges\": []}}", "merges before a vocabulary", FAST_PLAIN},
     {"{\"model\": {\"vocab\": {\"a\": 0}, \"merges\": [\"ab\"]}}", "no space in 'ab'", FAST_PLAIN},
     {"{\"model\": {\"vocab\": {\"a\": 0}, \"merges\": [\"a b\"]}}", "'ab' is no piece", FAST_PLAIN},
@@ -468,8 +468,8 @@ START_TEST(refused)
 {
     struct buffer out = {0};
     error_clear(&err);
-    bool ok =
-        fast_parse(faults[_i].json, strlen(faults[_i].json), faults[_i].layout, &out, NULL, &err);
+    bool ok = fast_parse(faults[_i].json, strlen(faults[_i].json), faults[_i].layout, 0, &out, NULL,
+                         &err);
     buffer_free(&out);
     if (faults[_i].reason == NULL) {
         ck_assert_msg(ok, "%s", err.text);
@@ -491,7 +491,7 @@ START_TEST(one_merge_missing)
     style.drops = true;
     read_model(&model, &fixtures[1]);
     put_file(&json, &model, &style, true);
-    ck_assert(!fast_parse(json.bytes, json.n_bytes, FAST_FAIRSEQ, &out, NULL, &err));
+    ck_assert(!fast_parse(json.bytes, json.n_bytes, FAST_FAIRSEQ, 0, &out, NULL, &err));
     ck_assert_ptr_nonnull(strstr(err.text, "merges: not those of a SentencePiece model"));
     buffer_free(&json);
     buffer_free(&out);
@@ -508,14 +508,14 @@ START_TEST(damaged)
     struct buffer out = {0};
     for (size_t n = 0; n + 1 < sizeof good; n++) {
         error_clear(&err);
-        ck_assert(!fast_parse(good, n, FAST_PLAIN, &out, NULL, &err));
+        ck_assert(!fast_parse(good, n, FAST_PLAIN, 0, &out, NULL, &err));
     }
     for (size_t bit = 0; bit < 8 * (sizeof good - 1); bit++) {
         memcpy(copy, good, sizeof good);
         copy[bit / 8] = (char)(copy[bit / 8] ^ 1 << bit % 8);
         error_clear(&err);
         buffer_clear(&out);
-        if (!fast_parse(copy, sizeof good - 1, FAST_PLAIN, &out, NULL, &err))
+        if (!fast_parse(copy, sizeof good - 1, FAST_PLAIN, 0, &out, NULL, &err))
             ck_assert_msg(err.code == ERROR_MODEL, "%s", copy);
     }
     buffer_free(&out);

@@ -60,7 +60,7 @@ static const struct {
     {"{\"</s>\":0,\"<unk>\":1,\"a\":2.0}", "vocab.json: offset"},
     {"{\"</s>\":0,\"<unk>\":1,\"a\":\"2\"}", "vocab.json: offset"},
     {"{\"</s>\":0,\"<unk>\":1,\"a\":null}", "vocab.json: offset"},
-    {"{\"</s>\":0,\"<unk>\":1,\"a\":99999999999}", "'a', id 4194304: more than 4194304 ids"},
+    {"{\"</s>\":0,\"<unk>\":1,\"a\":99999999999}", "'a', id 1048576: more than 1048576 ids"},
     {"{\"</s>\":0,\"<unk>\":1,\"a\":1}", "'a', id 1: id twice"},
     {"{\"</s>\":0,\"<unk>\":1,\"a\":3}", "no piece has id 2"},
     {"{\"</s>\":0,\"<unk>\":1,\"a\":2,\"a\":3}", "'a' twice"},
