@@ -400,7 +400,7 @@ bool config_load_ct2(struct config *config, const char *directory, const struct 
     if (ok) {
         struct json_reader reader = {.object = root, .file = file, .err = err};
         config->norm_epsilon =
-            json_number(&reader, "layer_norm_epsilon", 0, 1, config->norm_epsilon);
+            json_number(&reader, "layer_norm_epsilon", CONFIG_MIN_EPSILON, 1, config->norm_epsilon);
         if (json_integer(&reader, "quantization_type", 0, 255, 0) != 0)
             json_fault(&reader, "quantization_type", "unsupported");
         if (json_boolean(&reader, "multi_query_attention", false))

@@ -18,6 +18,7 @@ bool config_directory(char out[CONFIG_PATH_BYTES], const char *path, struct erro
 #define CONFIG_MAX_WIDTH 65536
 #define CONFIG_MAX_HEADS 1024
 #define CONFIG_MAX_VOCABULARY ((uint32_t)1 << 24)
+#define CONFIG_MIN_EPSILON 1e-30f /* of a norm, which divides by its root; at most 1 */
 
 /* Hugging Face: config.json, generation_config.json. */
 bool config_load_hf(struct config *config, const char *directory, const struct tensors *tensors,

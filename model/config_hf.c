@@ -231,7 +231,7 @@ static void read_t5(struct config *config, struct json_reader *reader,
         json_fault(reader, "relative_attention_max_distance", "must exceed half the buckets");
     config->norm = NORM_RMS;
     config->norm_place = NORM_PRE;
-    config->norm_epsilon = json_number(reader, "layer_norm_epsilon", 0, 1, 1e-6f);
+    config->norm_epsilon = json_number(reader, "layer_norm_epsilon", CONFIG_MIN_EPSILON, 1, 1e-6f);
     config->final_norm = true;
     config->embedding_scale = 1.0f;
     config->encoder_attention_scale = config->decoder_attention_scale = 1.0f;

@@ -179,6 +179,8 @@ static void check_network(const struct config *c, struct json_reader *reader)
         json_fault(reader, "relative_max_distance", "must exceed half the buckets");
     if (!(c->encoder_attention_scale > 0 && c->decoder_attention_scale > 0))
         json_fault(reader, "encoder_attention_scale", "must be positive");
+    if (!(c->norm_epsilon >= CONFIG_MIN_EPSILON && c->norm_epsilon <= 1))
+        json_fault(reader, "norm_epsilon", "must be a number from 1e-30 to 1");
     if (c->keys_before_norm && c->norm_place == NORM_POST)
         json_fault(reader, "keys_before_norm", "needs a norm before the block");
     for (uint32_t i = 0; i < c->n_tied; i++)

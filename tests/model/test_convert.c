@@ -254,6 +254,22 @@ START_TEST(refuses)
 }
 END_TEST
 
+/* In our own configuration, which Marian's models get. */
+START_TEST(epsilons)
+{
+    static const char *const values[] = {"0", "-1e-6", "1e-60", "2", "null", "\"NaN\""};
+    struct model *model;
+    cJSON *root;
+    convert("tests/fixtures/npz_ssru/model.npz", &(struct convert_options){.type = CONVERT_F32});
+    ck_assert(json_load(&root, out.path, "config.json", 1 << 20, &err));
+    cJSON_ReplaceItemInObject(root, "norm_epsilon", cJSON_Parse(values[_i]));
+    model_dir_write_json(&out, "config.json", root);
+    ck_assert(!model_open(&model, out.path, &(struct model_options){0}, NULL, &err));
+    ck_assert_msg(strstr(err.text, "norm_epsilon: must be a number from ") != NULL, "%s", err.text);
+    cJSON_Delete(root);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("convert");
@@ -264,6 +280,7 @@ int main(void)
     tcase_add_loop_test(tcase, stays_hugging_face, 0, 14); /* the first seven, in two types */
     tcase_add_loop_test(tcase, trimmed_vocabulary, 0, 2);
     tcase_add_test(tcase, refuses);
+    tcase_add_loop_test(tcase, epsilons, 0, 6);
     tcase_set_timeout(tcase, 60);
     Suite *suite = suite_create("model");
     suite_add_tcase(suite, tcase);

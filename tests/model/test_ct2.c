@@ -135,6 +135,27 @@ START_TEST(tokens_around)
 }
 END_TEST
 
+START_TEST(epsilons)
+{
+    static const char *const values[] = {"0", "-1e-6", "1e-60", "2", "\"NaN\""};
+    struct model *original, *written;
+    struct model_options options = {.precision = PRECISION_F32};
+    struct model_dir dir;
+    char json[64];
+    error_clear(&err);
+    ck_assert(model_open(&original, fixtures[0], &options, NULL, &err));
+    model_dir_new(&dir, NULL);
+    write_ct2(&dir, original, TENSOR_F32);
+    sprintf(json, "{\"layer_norm_epsilon\": %s}", values[_i]);
+    model_dir_write(&dir, "config.json", json, strlen(json));
+    ck_assert(!model_open(&written, dir.path, &options, NULL, &err));
+    ck_assert_msg(strstr(err.text, "layer_norm_epsilon: must be a number from 1e-30 to 1") != NULL,
+                  "%s", err.text);
+    model_close(original);
+    model_dir_free(&dir);
+}
+END_TEST
+
 /* A list that is only large: no tree of it is built, which would be 1.5 GB. */
 START_TEST(large_list)
 {
@@ -160,8 +181,9 @@ START_TEST(large_list)
     ck_assert(!model_open(&written, dir.path, &options, NULL, &err));
     ck_assert_msg(strstr(err.text, faults[_i]) != NULL, "%s", err.text);
     ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
-#ifndef __SANITIZE_ADDRESS__                                     /* which keeps what is freed */
-    ck_assert_uint_le((size_t)usage.ru_maxrss, 2 * n * 4 / 1024 + 65536); /* `list`, the file, 64 MiB */
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what is freed */
+    ck_assert_uint_le((size_t)usage.ru_maxrss,
+                      2 * n * 4 / 1024 + 65536); /* `list`, the file, 64 MiB */
 #endif
     free(list);
     model_close(original);
@@ -175,6 +197,7 @@ int main(void)
     tcase_add_loop_test(tcase, float32_to_the_byte, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, int8_nearly, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, tokens_around, 0, (int)(sizeof tokens / sizeof tokens[0]));
+    tcase_add_loop_test(tcase, epsilons, 0, 5);
     tcase_add_loop_test(tcase, large_list, 0, 4);
     tcase_set_timeout(tcase, 60);
     Suite *suite = suite_create("engine");
