@@ -157,10 +157,10 @@ static bool open_splitters(struct opening *opening)
             return false;
         tokenizer->splitter[0] = tokenizer->splitter[1] = &tokenizer->splitters[0];
     }
+    if (!opening_link_both(opening))
+        return false;
     for (size_t side = 0; side < 2; side++) {
         size_t index = tokenizer->side[side] == &tokenizer->vocabularies[1];
-        if (!opening_link_by_text(opening, (enum tokenizer_side)side))
-            return false;
         opening_copy_kinds(opening, index, &tokenizer->splitter[side]->spm);
     }
     return true;

@@ -125,6 +125,9 @@ void opening_default_languages(struct opening *opening, const char *source_key,
 /* Fills ids_of[side] by looking the model's pieces up in the side's vocabulary. */
 bool opening_link_by_text(struct opening *opening, enum tokenizer_side side);
 
+/* The same for both sides, and refuses models that are each other's. */
+bool opening_link_both(struct opening *opening);
+
 bool opening_add_language(struct opening *opening, const char *code, size_t n_bytes, uint32_t id);
 
 /* Takes pieces ">>xx<<" of the source vocabulary for the languages of Marian, "<2xx>" for those of

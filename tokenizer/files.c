@@ -235,6 +235,44 @@ bool opening_link_by_text(struct opening *opening, enum tokenizer_side side)
     return true;
 }
 
+static uint32_t count_found(const struct spm *spm, const struct vocabulary *vocabulary)
+{
+    uint32_t n_found = 0;
+    for (uint32_t id = 0; id < spm->pieces.count; id++) {
+        size_t n_bytes;
+        const char *text = pieces_text(&spm->pieces, id, &n_bytes);
+        n_found += pieces_find(&vocabulary->pieces, text, n_bytes) != PIECES_NONE;
+    }
+    return n_found;
+}
+
+/* Each has more of its pieces in the other's vocabulary. Both must: where one vocabulary was
+ * trimmed, the model of its side alone may. A vocabulary of both sides tells nothing. */
+static bool are_swapped(const struct tokenizer *tokenizer)
+{
+    struct splitter *const *splitter = tokenizer->splitter;
+    struct vocabulary *const *side = tokenizer->side;
+    if (side[0] == side[1] || splitter[0] == splitter[1])
+        return false;
+    for (size_t i = 0; i < 2; i++)
+        if (count_found(&splitter[i]->spm, side[1 - i]) <= count_found(&splitter[i]->spm, side[i]))
+            return false;
+    return true;
+}
+
+bool opening_link_both(struct opening *opening)
+{
+    const struct tokenizer *tokenizer = opening->tokenizer;
+    if (!opening_link_by_text(opening, TOKENIZER_SOURCE) ||
+        !opening_link_by_text(opening, TOKENIZER_TARGET))
+        return false;
+    return !are_swapped(tokenizer) ||
+           error_set(opening->err, ERROR_MODEL,
+                     "%s: its pieces are in the target's vocabulary, those of %s in the source's: "
+                     "swap the two files",
+                     tokenizer->splitter[0]->file, tokenizer->splitter[1]->file);
+}
+
 /* ---- configuration -----------------------------------------------------------------------------
  */
 

@@ -46,9 +46,7 @@ bool marian_open(struct opening *opening)
         return false;
     if (options->pieces_only)
         return true;
-    if (!opening_read_spm_pair(opening, "source.spm", "target.spm") ||
-        !opening_link_by_text(opening, TOKENIZER_SOURCE) ||
-        !opening_link_by_text(opening, TOKENIZER_TARGET))
+    if (!opening_read_spm_pair(opening, "source.spm", "target.spm") || !opening_link_both(opening))
         return false;
     opening_copy_kinds(opening, separate ? 1 : 0, &tokenizer->splitter[TOKENIZER_TARGET]->spm);
     return true;

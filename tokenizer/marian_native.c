@@ -194,9 +194,7 @@ static bool read_splitters(struct opening *opening)
     if (opening->options->pieces_only || !file_exists(opening->directory, "source.spm") ||
         !file_exists(opening->directory, "target.spm"))
         return true; /* pieces are all it can do */
-    if (!opening_read_spm_pair(opening, "source.spm", "target.spm") ||
-        !opening_link_by_text(opening, TOKENIZER_SOURCE) ||
-        !opening_link_by_text(opening, TOKENIZER_TARGET))
+    if (!opening_read_spm_pair(opening, "source.spm", "target.spm") || !opening_link_both(opening))
         return false;
     opening_copy_kinds(opening, tokenizer->side[TOKENIZER_TARGET] == &tokenizer->vocabularies[1],
                        &tokenizer->splitter[TOKENIZER_TARGET]->spm);

@@ -144,6 +144,63 @@ START_TEST(spm_of_another_model)
 }
 END_TEST
 
+/* source.spm and target.spm of the given pieces, space by space. */
+static void write_pair(const char *source, const char *target)
+{
+    for (int side = 0; side < 2; side++) {
+        struct spm_parts parts = {0};
+        char copy[64];
+        spm_add(&parts, "<unk>", SPM_UNKNOWN);
+        snprintf(copy, sizeof copy, "%s", side == 0 ? source : target);
+        for (char *piece = strtok(copy, " "); piece != NULL; piece = strtok(NULL, " "))
+            spm_add(&parts, piece, SPM_NORMAL);
+        spm_parts_finish(&parts);
+        model_dir_write(&dir, side == 0 ? "source.spm" : "target.spm", parts.model.bytes,
+                        parts.model.n_bytes);
+        buffer_free(&parts.model);
+    }
+}
+
+/* Told where each side has a vocabulary, not by what only one of them lacks. */
+START_TEST(swapped_spm)
+{
+    struct tokenizer_options hf = {.family = TOKENIZER_MARIAN};
+    struct tokenizer_options native = {.family = TOKENIZER_MARIAN_NATIVE};
+    struct tokenizer_options ct2 = {.family = TOKENIZER_CT2};
+    const struct tokenizer_options *const options[] = {&hf, &native, &ct2};
+    static const char *const files[] = {"tokenizer_config.json",
+                                        "vocab.json",
+                                        "target_vocab.json",
+                                        "decoder.yml",
+                                        "a.yml",
+                                        "b.yml",
+                                        "source_vocabulary.json",
+                                        "target_vocabulary.json"};
+    static const char *const texts[] = {"{\"separate_vocabs\": true}",
+                                        "{\"</s>\":0,\"<unk>\":1,\"a\":2,\"b\":3,\"c\":4}",
+                                        "{\"</s>\":0,\"<unk>\":1,\"c\":2,\"d\":3,\"e\":4}",
+                                        "vocabs:\n- a.yml\n- b.yml\n",
+                                        "</s>: 0\n<unk>: 1\na: 2\nb: 3\nc: 4\n",
+                                        "</s>: 0\n<unk>: 1\nc: 2\nd: 3\ne: 4\n",
+                                        "[\"</s>\", \"<unk>\", \"a\", \"b\", \"c\"]",
+                                        "[\"</s>\", \"<unk>\", \"c\", \"d\", \"e\"]"};
+    static const char *const good[][2] = {{"a b c", "c d e"},  {"a b", "d"}, {"a b c", "a b c"},
+                                          {"c d e", "c d e"},  {"c", "c"},   {"d e", "d e a"},
+                                          {"a b x", "a b d e"}};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        write_text(files[i], texts[i]);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        write_pair(good[i][0], good[i][1]);
+        tokenizer_close(open_good(options[_i]));
+    }
+    write_pair("c d e", "a b c");
+    expect_bad(options[_i], "source.spm: its pieces are in the target's vocabulary, those of "
+                            "target.spm in the source's: swap the two files");
+    write_pair("a d e", "a b x");
+    expect_bad(options[_i], "swap the two files");
+}
+END_TEST
+
 /* ---- YAML --------------------------------------------------------------------------------------
  */
 
@@ -430,6 +487,7 @@ int main(void)
     tcase_add_test(tests, long_pieces_and_many_entries);
     tcase_add_test(tests, separate_vocabularies);
     tcase_add_test(tests, spm_of_another_model);
+    tcase_add_loop_test(tests, swapped_spm, 0, 3);
     tcase_add_test(tests, yml_keys_are_text);
     tcase_add_loop_test(tests, yml_faults_are_named, 0, (int)(sizeof bad_yml / sizeof bad_yml[0]));
     tcase_add_test(tests, yml_old_names_holes_and_rows);
