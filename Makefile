@@ -183,7 +183,7 @@ fuzz-coverage:
 	BUILD=$(BUILD)-coverage CORPUS=$(BUILD)-fuzz/fuzz tests/fuzz/coverage.sh
 
 fuzzers: $(FUZZERS)
-FUZZ_SUPPORT := fuzz_targets fuzz_models fuzz_texts fuzz_require checkpoints checkpoints_torch tiny_models spm_builder
+FUZZ_SUPPORT := fuzz_targets fuzz_models fuzz_states fuzz_texts fuzz_require checkpoints checkpoints_torch tiny_models spm_builder
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_SUPPORT:%=$(BUILD)/tests/support/%.o) \
     $(BUILD)/libdragoman-cli.a $(BUILD)/libdragoman.a
 	$(CXX) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)

@@ -19,7 +19,7 @@ done
 suffix="$(clang --version | sed -n '1s/.*version \([0-9]*\).*/-\1/p')"
 "llvm-profdata$suffix" merge -o "$build/all.profile" "$build"/profiles/*.raw || exit 1
 parsers=(base/json.c base/json_scan.c model/{safetensors,shards,npz,zip,torch,pickle,pickle_machine,marian_bin,ct2,tensors,source,yaml,shortlist}.c
-    model/config_{hf,json,own,marian}.c tokenizer/{wire,spm_gate,spm_table,pieces,files,vocab_files}.c
-    cli/{json_line,format_jsonl,format_tsv,wire,wire_result,option_value,options}.c translate/{sentences,abbreviations,protect,terms}.c)
+    model/checksums.c model/config_{hf,json,own,marian}.c tokenizer/{wire,spm_gate,spm_table,pieces,files,vocab_files}.c
+    cli/{resume,json_line,format_jsonl,format_tsv,wire,wire_result,option_value,options}.c translate/{sentences,abbreviations,protect,terms}.c)
 "llvm-cov$suffix" report "${objects[@]:1}" -instr-profile="$build/all.profile" "${parsers[@]}" |
     awk 'NR == 1 {next} /^-+$/ {next} NF >= 10 {printf "%-28s lines %5d of %5d, %6s   branches %5d of %5d, %6s\n", $1, $8 - $9, $8, $10, $11 - $12, $11, $13}'

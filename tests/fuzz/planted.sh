@@ -1,5 +1,5 @@
 #!/bin/bash
-# Do the fuzzers find anything? Ten bugs of kinds that others have had, each planted alone in a copy of the
+# Do the fuzzers find anything? Twelve bugs of kinds that others have had, each planted alone in a copy of the
 # tree, must be found by the fuzzer of the place, from its seeds, within $SECONDS_EACH seconds (60).
 #
 #   BUILD=build-fuzz tests/fuzz/planted.sh [NAME...]      needs what `make fuzz` builds
@@ -58,6 +58,8 @@ bug offset-order fuzz_shortlist model/shortlist.c 'if (shortlist->offsets[i] < b
 bug no-heads fuzz_config model/config_hf.c '"encoder_attention_heads", 1, CONFIG_MAX_HEADS' '"encoder_attention_heads", 0, CONFIG_MAX_HEADS'
 bug text-length fuzz_wire cli/wire.c 'if (length > frame->n_left)' 'if (length > WIRE_MAX_ANSWER)'
 bug trie-size fuzz_spm tokenizer/spm_table.c 'if (trie_bytes > n_bytes - 4)' 'if (trie_bytes > n_bytes)'
+bug short-sum fuzz_checksums model/checksums.c 'if (n_bytes < HEX_DIGITS + 3 || ' 'if ('
+bug long-digest fuzz_resume cli/resume.c '%64[0-9a-f] %15[a-z]"' '%128[0-9a-f] %15[a-z]"'
 bug one-too-long fuzz_sentences translate/sentences.c 'max_characters / 2, max_characters)' 'max_characters / 2, max_characters + 1)'
 
 echo "$n_found of $n planted bugs found"

@@ -209,5 +209,7 @@ const struct fuzz_target fuzz_targets[] = {
     {"fuzz_sentences", fuzz_sentences},
     {"fuzz_protect", fuzz_protect},
     {"fuzz_terms", fuzz_terms},
+    {"fuzz_checksums", fuzz_checksums},
+    {"fuzz_resume", fuzz_resume},
     {NULL, NULL},
 };

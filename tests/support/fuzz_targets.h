@@ -45,6 +45,11 @@ void fuzz_sentences(const uint8_t *bytes, size_t n_bytes);
 void fuzz_protect(const uint8_t *bytes, size_t n_bytes);
 void fuzz_terms(const uint8_t *bytes, size_t n_bytes);
 
+/* fuzz_states.c: SHA256SUMS. */
+void fuzz_checksums(const uint8_t *bytes, size_t n_bytes);
+/* Output, input and FILE.state of a run with --resume. */
+void fuzz_resume(const uint8_t *bytes, size_t n_bytes);
+
 /* The targets by name, the last one without. */
 struct fuzz_target {
     const char *name;
