@@ -38,15 +38,17 @@ HARDEN += -fno-builtin-memcmp -fno-builtin-bcmp -fno-builtin-strcmp -fno-builtin
 LDFLAGS += -fsanitize=$(SANITIZE)
 endif
 
-COMMON  := -I. -ffp-contract=off $(OPTIMIZE) $(WARNINGS) $(HARDEN) -pthread -MMD -MP \
+COMMON  := -I. $(OPTIMIZE) $(WARNINGS) $(HARDEN) -pthread -MMD -MP \
            -DDRAGOMAN_VERSION='"$(VERSION)"' \
            -DDRAGOMAN_DATA_DIRECTORY='"$(PREFIX)/share/dragoman"' \
            -DSENTENCEPIECE_VERSION='"$(shell pkg-config --modversion sentencepiece)"' \
            $(shell pkg-config --cflags $(PACKAGES))
 HAVE    := $(foreach p,$(OPTIONAL),$(shell pkg-config --exists $(p) && echo $(p)))
 COMMON  += $(foreach p,$(HAVE),-DHAVE_$(shell echo $(p) | tr a-z A-Z | tr -c 'A-Z0-9\n' _))
-CFLAGS_ALL   := -std=c11 -D_GNU_SOURCE $(COMMON) $(CFLAGS)
-CXXFLAGS_ALL := -std=c++17 $(COMMON) $(CXXFLAGS)
+# Behind what the caller asks for: no flag may change what is computed.
+EXACT   := -fno-fast-math -ffp-contract=off
+CFLAGS_ALL   := -std=c11 -D_GNU_SOURCE $(COMMON) $(CFLAGS) $(EXACT)
+CXXFLAGS_ALL := -std=c++17 $(COMMON) $(CXXFLAGS) $(EXACT)
 LIBS    := $(shell pkg-config --libs $(PACKAGES)) -lstdc++ -lm -ldl
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -pthread
 
@@ -151,6 +153,10 @@ test-tsan:
 	BUILD=$(BUILD)-tsan JOBS=1 TEST_SECONDS=1200 TSAN_OPTIONS=report_thread_leaks=0 \
 	    tests/run.sh $(TSAN_TESTS)
 
+# The same bytes from builds with other flags and compilers.
+test-flags: all
+	BUILD=$(BUILD) tests/flags.sh $(FLAGS)
+
 # Memory as valgrind sees it, which has no instrumentation of ours in between: it knows no AVX-512.
 VALGRIND_TESTS ?= tokenizer/test_tokenizer tokenizer/test_spm_gate model/test_config \
     model/test_tensors_torch model/test_tensors_npz base/test_json cli/test_queue fuzz/test_fuzz_seeds
@@ -158,13 +164,13 @@ test-valgrind: all tests
 	BUILD=$(BUILD) tests/valgrind.sh $(VALGRIND_TESTS)
 
 # The long forms of tests that are short in `make test`, and what each did.
-LONG_TESTS ?= tests/long cli/signals cli/address_space
+LONG_TESTS ?= tests/long cli/signals cli/address_space cli/busy
 check-long: all tests
 	LONG=1 JOBS=1 BUILD=$(BUILD) tests/run.sh $(LONG_TESTS)
 	$(MAKE) SANITIZE=address,undefined OPTIMIZE='-O1 -g' BUILD=$(BUILD)-sanitized all \
 	    $(BUILD)-sanitized/tests/malformed/malformed
 	$(BUILD)-sanitized/tests/malformed/malformed --every 10
-	$(MAKE) test-tsan test-valgrind
+	$(MAKE) test-flags test-tsan test-valgrind
 
 # Fuzzers (clang, libFuzzer), each for SECONDS from a copy of its seeds under $(BUILD)-fuzz.
 SECONDS ?= 60
@@ -230,7 +236,7 @@ smoke: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all bench lib deb smoke tests test test-sanitized test-tsan test-valgrind check-long fuzz fuzz-planted fuzz-coverage fuzzers install clean
+.PHONY: all bench lib deb smoke tests test test-sanitized test-flags test-tsan test-valgrind check-long fuzz fuzz-planted fuzz-coverage fuzzers install clean
 .SECONDARY:
 
 -include $(LIB_O:.o=.d) $(CLI_O:.o=.d) $(TEST_C:%.c=$(BUILD)/%.d) $(SUPPORT_O:.o=.d) $(SOFT_O:.o=.d) \
