@@ -153,6 +153,11 @@ test-tsan:
 	BUILD=$(BUILD)-tsan JOBS=1 TEST_SECONDS=1200 TSAN_OPTIONS=report_thread_leaks=0 \
 	    tests/run.sh $(TSAN_TESTS)
 
+# What static analysers find (tests/analyze.sh): nothing.
+ANALYZERS ?= cppcheck gcc clang-tidy
+analyze:
+	tests/analyze.sh $(ANALYZERS) -- $(filter -I% -D%,$(CFLAGS_ALL))
+
 # The same bytes from builds with other flags and compilers.
 test-flags: all
 	BUILD=$(BUILD) tests/flags.sh $(FLAGS)
@@ -236,7 +241,7 @@ smoke: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all bench lib deb smoke tests test test-sanitized test-flags test-tsan test-valgrind check-long fuzz fuzz-planted fuzz-coverage fuzzers install clean
+.PHONY: all bench lib deb smoke tests test analyze test-sanitized test-flags test-tsan test-valgrind check-long fuzz fuzz-planted fuzz-coverage fuzzers install clean
 .SECONDARY:
 
 -include $(LIB_O:.o=.d) $(CLI_O:.o=.d) $(TEST_C:%.c=$(BUILD)/%.d) $(SUPPORT_O:.o=.d) $(SOFT_O:.o=.d) \

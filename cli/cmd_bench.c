@@ -253,7 +253,7 @@ static bool measure_once(const struct options *options, struct subject *subject,
                          struct error *err)
 {
     struct text *text = &subject->text;
-    double times[LATENCY_LINES];
+    double times[LATENCY_LINES] = {0};
     size_t count = text->count < LATENCY_LINES ? text->count : LATENCY_LINES;
     struct dragoman *dragoman = NULL;
     struct dragoman_statistics before, after;

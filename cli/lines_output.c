@@ -117,7 +117,7 @@ bool line_output_begin(struct line_output *output, const struct line_output_opti
 bool line_output_open(struct line_output **output, const char *path,
                       const struct line_output_options *options, bool *is_new, struct error *err)
 {
-    bool unasked;
+    bool unasked = false;
     struct line_output *out = memory_new(1, sizeof *out, err);
     is_new = is_new != NULL ? is_new : &unasked;
     *is_new = false;

@@ -172,7 +172,7 @@ static bool find_directory(const char *store, const char *text, struct buffer *o
         found = buffer_append_text(out, flat.bytes, err);
         goto done;
     }
-    search.wanted = flat.bytes;
+    search.wanted = flat.bytes != NULL ? flat.bytes : ""; /* a name has letters */
     if (strchr(name.model, '/') != NULL || !each_directory(store, visit_search, &search, err))
         goto done;
     if (search.count > 1)
