@@ -4,23 +4,23 @@
 
 #include <string.h>
 
-struct cursor {
+struct line_scan {
     const char *bytes;
     size_t n_bytes, at;
     struct error *err;
 };
 
-static bool fault(const struct cursor *c, const char *what)
+static bool fault(const struct line_scan *c, const char *what)
 {
     return error_set(c->err, ERROR_INPUT, "not JSON: offset %zu: %s", c->at, what);
 }
 
-static int peek(const struct cursor *c)
+static int peek(const struct line_scan *c)
 {
     return c->at < c->n_bytes ? (unsigned char)c->bytes[c->at] : -1;
 }
 
-static void skip_space(struct cursor *c)
+static void skip_space(struct line_scan *c)
 {
     while (c->at < c->n_bytes && memchr(" \t\r\n", c->bytes[c->at], 4) != NULL)
         c->at++;
@@ -32,7 +32,7 @@ static bool is_hex(int c)
 }
 
 /* At an opening quote: moves behind the closing one; [*from, *from + *n) is what is between. */
-static bool scan_string(struct cursor *c, size_t *from, size_t *n)
+static bool scan_string(struct line_scan *c, size_t *from, size_t *n)
 {
     if (peek(c) != '"')
         return fault(c, "a string is wanted");
@@ -62,7 +62,7 @@ static bool scan_string(struct cursor *c, size_t *from, size_t *n)
     return fault(c, "string without end");
 }
 
-static bool skip_digits(struct cursor *c)
+static bool skip_digits(struct line_scan *c)
 {
     size_t before = c->at;
     while (peek(c) >= '0' && peek(c) <= '9')
@@ -70,7 +70,7 @@ static bool skip_digits(struct cursor *c)
     return c->at > before || fault(c, "a digit is wanted");
 }
 
-static bool scan_number(struct cursor *c)
+static bool scan_number(struct line_scan *c)
 {
     if (peek(c) == '-')
         c->at++;
@@ -93,7 +93,7 @@ static bool scan_number(struct cursor *c)
     return true;
 }
 
-static bool scan_word(struct cursor *c, const char *word)
+static bool scan_word(struct line_scan *c, const char *word)
 {
     size_t n = strlen(word);
     if (c->n_bytes - c->at < n || memcmp(c->bytes + c->at, word, n) != 0)
@@ -102,7 +102,7 @@ static bool scan_word(struct cursor *c, const char *word)
     return true;
 }
 
-static bool scan_scalar(struct cursor *c)
+static bool scan_scalar(struct line_scan *c)
 {
     size_t from, n;
     switch (peek(c)) {
@@ -119,7 +119,7 @@ static bool scan_scalar(struct cursor *c)
     }
 }
 
-static bool scan_colon(struct cursor *c)
+static bool scan_colon(struct line_scan *c)
 {
     skip_space(c);
     if (peek(c) != ':')
@@ -130,7 +130,7 @@ static bool scan_colon(struct cursor *c)
 }
 
 /* After an opening bracket or a comma of an inner object: its key and colon. */
-static bool scan_key(struct cursor *c, bool in_object)
+static bool scan_key(struct line_scan *c, bool in_object)
 {
     size_t from, n;
     skip_space(c);
@@ -138,7 +138,7 @@ static bool scan_key(struct cursor *c, bool in_object)
 }
 
 /* Any value, without recursion: a byte for each open bracket. */
-static bool skip_value(struct cursor *c)
+static bool skip_value(struct line_scan *c)
 {
     char open[JSON_LINE_DEPTH];
     size_t depth = 0;
@@ -189,7 +189,7 @@ static bool key_is(const char *key, size_t n, const char *name, struct buffer *s
 }
 
 /* One field of the object, from its key to behind its value. */
-static bool scan_field(struct cursor *c, const char *field, const char *const *reserved,
+static bool scan_field(struct line_scan *c, const char *field, const char *const *reserved,
                        struct json_line *found, struct buffer *scratch)
 {
     size_t key, n_key;
@@ -215,7 +215,7 @@ static bool scan_field(struct cursor *c, const char *field, const char *const *r
     return true;
 }
 
-static bool scan_object(struct cursor *c, const char *field, const char *const *reserved,
+static bool scan_object(struct line_scan *c, const char *field, const char *const *reserved,
                         struct json_line *found, struct buffer *scratch)
 {
     skip_space(c);
@@ -243,7 +243,7 @@ static bool scan_object(struct cursor *c, const char *field, const char *const *
 bool json_line_scan(const char *bytes, size_t n_bytes, const char *field,
                     const char *const *reserved, struct json_line *found, struct error *err)
 {
-    struct cursor c = {.bytes = bytes, .n_bytes = n_bytes, .err = err};
+    struct line_scan c = {.bytes = bytes, .n_bytes = n_bytes, .err = err};
     struct buffer scratch = {0};
     *found = (struct json_line){0};
     bool ok = scan_object(&c, field, reserved, found, &scratch);

@@ -168,7 +168,7 @@ static bool keys_before_norm(const char *version)
 
 static void read_norms(struct config *config, struct option_reader *reader)
 {
-    char before[8], after[8], embedding[8], top[8];
+    char before[8], after[8] = "", embedding[8], top[8];
     significant(before, option_text(reader, "transformer-preprocess", ""));
     significant(after, option_text(reader, "transformer-postprocess", "dan"));
     significant(embedding, option_text(reader, "transformer-postprocess-emb", "d"));

@@ -87,7 +87,7 @@ bool sinusoids_reserve(struct sinusoids *sinusoids, uint32_t width, bool native,
         return false;
     sinusoids->n_rows = rows;
     uint32_t sines = native ? width / 2 : (width + 1) / 2, cosines = width / 2;
-    double divisor = native ? (double)(width / 2) - 1 : (double)width / 2;
+    double divisor = native ? (double)cosines - 1 : (double)width / 2;
     for (uint32_t i = 0; i < sines; i++) {
         double frequency = i == 0 ? 1.0 : positions_exp(-(double)i * (LN_10000 / divisor));
         for (uint32_t p = old; p < rows; p++) {
