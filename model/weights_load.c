@@ -108,6 +108,7 @@ static bool read_rows(struct loading *loading, const struct part *source, const 
         return true;
     for (size_t j = 0; j < n; j++)
         for (size_t c = 0; c < k; c++)
+            /* Read where there is a tensor of them. NOLINTNEXTLINE(*-core.NullDereference) */
             values[j * k + c] *= smooth != NULL ? scales[i + j] * smooth[c] : scales[i + j];
     return true;
 }
