@@ -70,9 +70,8 @@ static bool take_quoted(const struct line *line, const char *p, const char *end,
         return false;
     *value = out;
     for (; p < end; p++) {
-        /* In the order of what comes first. NOLINTNEXTLINE(bugprone-branch-clone) */
         if (*p == quote && quote == '\'' && p + 1 < end && p[1] == '\'')
-            p++;
+            p++; /* NOLINT(bugprone-branch-clone): the order counts */
         else if (*p == quote)
             break;
         else if (*p == '\\' && quote == '"' && p + 1 < end && (p[1] == '"' || p[1] == '\\'))

@@ -50,6 +50,6 @@ flags native gcc g++ -O3 '-march=native -funroll-loops'
 flags fast gcc g++ -Ofast '-march=native -ffast-math -ffp-contract=fast'
 flags clang clang clang++ -O2 ''
 flags clang-none clang clang++ -O0 ''
-flags clang-fast clang clang++ -O3 '-march=native -ffast-math -ffp-contract=fast'
+flags clang-fast clang clang++ -O3 '-Wno-overriding-t-option -march=native -ffast-math -ffp-contract=fast'
 echo "$n_builds builds, $n_failed failed; $(wc -l <"$work/wanted") lines of output each, on $units"
 [ $n_failed -eq 0 ] && [ $n_builds -gt 0 ]

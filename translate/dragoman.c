@@ -218,9 +218,10 @@ static bool take_texts(struct dragoman_stream *stream, size_t n, struct buffer *
         struct error fault = {0};
         if (!dragoman_take(stream, true, &result, err))
             return false;
-        bool ok =
-            buffer_append(out, result->hypotheses[0].text, result->hypotheses[0].n_bytes, &fault) &&
-            buffer_append_byte(out, '\n', &fault);
+        /* As many were put. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+        const struct dragoman_hypothesis *best = &result->hypotheses[0];
+        bool ok = buffer_append(out, best->text, best->n_bytes, &fault) &&
+                  buffer_append_byte(out, '\n', &fault);
         dragoman_result_free(result);
         if (!ok)
             return hand_over(&fault, err);
@@ -257,7 +258,8 @@ char *dragoman_translate(struct dragoman *dragoman, const char *text, struct dra
         return NULL;
     if (translate_lines(stream, text, &out, err)) {
         size_t n_bytes = out.n_bytes - 1; /* the last newline is ours */
-        copy = malloc(n_bytes + 1);       /* for free(), as the header promises */
+        /* For free(), as the header promises. NOLINTNEXTLINE(*-optin.portability.UnixAPI) */
+        copy = malloc(n_bytes + 1);
         if (copy != NULL) {
             memcpy(copy, out.bytes, n_bytes);
             copy[n_bytes] = '\0';

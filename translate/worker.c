@@ -51,6 +51,7 @@ static bool engine_open(struct engine *engine, const struct translator *translat
 void engine_close(struct engine *engine)
 {
     for (uint32_t i = 0; i < engine->n_places; i++)
+        /* None without `places`. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         search_free(engine->places[i].search);
     session_free(engine->session);
     memory_free(engine->places);
