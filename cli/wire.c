@@ -153,7 +153,7 @@ bool wire_get_text(struct wire_frame *frame, const char **text, size_t *n_bytes,
 
 bool wire_get_fault(struct wire_frame *frame, struct error *fault)
 {
-    uint32_t code;
+    uint32_t code = 0;
     const char *text;
     size_t n_bytes;
     if (!wire_get_u32(frame, &code, fault) || !wire_get_text(frame, &text, &n_bytes, fault))

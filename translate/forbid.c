@@ -31,7 +31,7 @@ static bool find_tokens(const struct translator *translator, const struct search
 {
     struct buffer text = {0};
     bool ok = true, found = false;
-    *first = 0;
+    *first = *last = 0;
     for (uint32_t n = 1; ok && !found && n <= result->n_tokens; n++) {
         buffer_clear(&text);
         ok = tokenizer_decode(translator->tokenizer, result->tokens, n, &text, err);
