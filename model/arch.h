@@ -21,6 +21,7 @@
 
 #include <stdint.h>
 
+struct matrix;
 struct model;
 struct session;
 struct sentence; /* an encoded source inside a session, with the caches of its hypotheses */
@@ -68,6 +69,15 @@ struct step_row {
 /* What cached keys and values are. AUTO: IEEE halves in an int8 model, else float. */
 enum cache_precision { CACHE_AUTO, CACHE_F32, CACHE_F16 };
 
+/* Sees the input of every product as it is: m rows of x, `stride` floats apart, that are about to
+ * be multiplied by w, a matrix of the network (model/network.h) or, with a shortlist, one gathered
+ * from its output layer. An input that several products share (ffn.in and ffn.gate) is seen once,
+ * with the first of them. */
+struct observer {
+    void (*see)(void *argument, const struct matrix *w, size_t m, const float *x, size_t stride);
+    void *argument;
+};
+
 /* What a session must have room for. */
 struct session_limits {
     uint32_t n_slots;  /* N: hypotheses of one sentence */
@@ -76,7 +86,8 @@ struct session_limits {
         max_tokens; /* source tokens encoded at once (a longer sentence alone is still encoded) */
     struct team *team; /* or NULL */
     enum cache_precision cache;
-    struct profile *profile; /* where the time is added up, or NULL */
+    struct profile *profile;         /* where the time is added up, or NULL */
+    const struct observer *observer; /* or NULL */
 };
 
 /* A source sentence: ids as the tokenizer gives them, </s> and language tags included. */

@@ -9,7 +9,10 @@
 void operand_set(struct session *session, struct operand *operand, const struct matrix *w, size_t m,
                  const float *x, size_t stride)
 {
+    const struct observer *observer = session->limits.observer;
     *operand = (struct operand){.m = m, .x = x, .stride = stride};
+    if (observer != NULL)
+        observer->see(observer->argument, w, m, x, stride);
     if (w->kind == MATRIX_F32)
         return;
     session->kernels->quantize_rows(m, w->k, x, stride, w->smooth, session->quantized, w->k_padded,

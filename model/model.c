@@ -9,6 +9,7 @@ struct model {
     struct network network;
     const struct kernels *kernels;
     enum precision precision;
+    bool is_stored_quantized;
     struct arena arena;
 };
 
@@ -29,6 +30,7 @@ static bool load(struct model *model, const struct tensors *tensors, uint64_t ma
     ok = ok && weights_load(weights, model->kernels, &model->arena, err);
     if (ok)
         network_tie(&model->network, &model->config);
+    model->is_stored_quantized = weights_are_quantized(weights);
     weights_free(weights);
     return ok;
 }
@@ -92,6 +94,11 @@ enum precision model_precision(const struct model *model)
 uint64_t model_bytes(const struct model *model)
 {
     return model->arena.n_bytes;
+}
+
+bool model_is_stored_quantized(const struct model *model)
+{
+    return model->is_stored_quantized;
 }
 
 const struct network *model_network(const struct model *model)

@@ -46,6 +46,8 @@ const struct config *model_config(const struct model *model);
 const struct kernels *model_kernels(const struct model *model);
 enum precision model_precision(const struct model *model); /* never AUTO */
 uint64_t model_bytes(const struct model *model);           /* memory of the weights */
+bool model_is_stored_quantized(
+    const struct model *model); /* not all weights of its files are floats */
 const struct network *model_network(const struct model *model);
 
 #endif

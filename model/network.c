@@ -260,6 +260,26 @@ bool network_bind(struct network *network, const struct config *config, struct w
     return bind_stack(&b, &network->decoder, arena) && bind_output(&b, &network->output);
 }
 
+void layer_linears(struct layer *layer, struct linear *linears[LAYER_LINEARS])
+{
+    struct linear *const all[LAYER_LINEARS] = {&layer->self.in,
+                                               &layer->self.memory,
+                                               &layer->self.out,
+                                               &layer->cross.in,
+                                               &layer->cross.memory,
+                                               &layer->cross.out,
+                                               &layer->rnn.in,
+                                               &layer->rnn.out,
+                                               &layer->average.in,
+                                               &layer->average.out,
+                                               &layer->average.gate_input,
+                                               &layer->average.gate_mean,
+                                               &layer->ffn.in,
+                                               &layer->ffn.gate,
+                                               &layer->ffn.out};
+    memcpy(linears, all, sizeof all);
+}
+
 static void tie_layers(const struct config *config, struct stack *stack)
 {
     for (uint32_t i = 0; i < stack->n_layers; i++)

@@ -81,6 +81,10 @@ bool network_bind(struct network *network, const struct config *config, struct w
  * after them. */
 void network_tie(struct network *network, const struct config *config);
 
+/* The layer's linear layers, in `linears`; those that do not exist (w.n = 0) too. */
+#define LAYER_LINEARS 15
+void layer_linears(struct layer *layer, struct linear *linears[LAYER_LINEARS]);
+
 /* A tensor of a checkpoint, as it would be written: some channels of a matrix, or a vector or table
  * of floats. */
 struct network_piece {

@@ -37,6 +37,15 @@ uint64_t weights_bytes(const struct weights *weights)
     return weights->n_bytes;
 }
 
+bool weights_are_quantized(const struct weights *weights)
+{
+    for (size_t i = 0; i < weights->n_sources; i++)
+        if (weights->sources[i].tensor != NULL &&
+            !weights_is_float(weights->sources[i].tensor->type))
+            return true;
+    return false;
+}
+
 static bool grow(void *items, size_t n, size_t *capacity, size_t size, struct error *err)
 {
     if (n < *capacity)

@@ -62,6 +62,9 @@ bool weights_check(struct weights *weights, const struct config *config, struct 
 /* Memory the weights will need. */
 uint64_t weights_bytes(const struct weights *weights);
 
+/* After the first pass: whether some of what was asked for is not stored as floats. */
+bool weights_are_quantized(const struct weights *weights);
+
 /* The second pass. What it fills lives in `arena`. */
 bool weights_load(struct weights *weights, const struct kernels *kernels, struct arena *arena,
                   struct error *err);

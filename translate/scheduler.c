@@ -155,6 +155,14 @@ void scheduler_start(struct scheduler *scheduler)
     pthread_mutex_unlock(&scheduler->mutex);
 }
 
+void scheduler_without_threads(struct scheduler *scheduler)
+{
+    scheduler->has_no_thread = true;
+    scheduler->n_workers = 1;
+    scheduler->workers[0].scheduler = scheduler;
+    scheduler->statistics.threads = 1;
+}
+
 void scheduler_free(struct scheduler *scheduler)
 {
     if (scheduler == NULL)

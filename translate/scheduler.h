@@ -106,8 +106,9 @@ struct scheduler {
 
     struct dragoman_statistics statistics;
     struct profile profile;
-    bool has_profile;  /* it is wanted */
-    char warning[128]; /* "" or what was lacking */
+    bool has_profile;                /* it is wanted */
+    const struct observer *observer; /* of the sessions' products, or NULL; only without threads */
+    char warning[128];               /* "" or what was lacking */
 };
 
 /* Prepares for n_threads workers; they are started with the first stream, so that a process may
@@ -121,6 +122,10 @@ void scheduler_free(struct scheduler *scheduler);
 /* Starts the workers unless they run. When the system refuses a thread there are fewer, or none,
  * and a warning: then those who wait for room or for a result do the work. */
 void scheduler_start(struct scheduler *scheduler);
+
+/* Before the first stream: no threads; whoever waits for room or for a result does the work. Then
+ * the order of all that is computed is the same in every run. */
+void scheduler_without_threads(struct scheduler *scheduler);
 
 /* The directions for these languages (NULL: what the models say), found or made. */
 const struct course *scheduler_course(struct scheduler *scheduler, const char *from, const char *to,

@@ -23,8 +23,8 @@ static struct profile *profile_of(struct scheduler *scheduler)
     return scheduler->has_profile ? &scheduler->profile : NULL;
 }
 
-static bool engine_open(struct engine *engine, const struct translator *translator,
-                        uint32_t max_rows, struct team *team, struct profile *profile,
+static bool engine_open(struct engine *engine, struct scheduler *scheduler,
+                        const struct translator *translator, uint32_t max_rows, struct team *team,
                         struct error *err)
 {
     const struct settings *settings = &translator->settings;
@@ -34,7 +34,8 @@ static bool engine_open(struct engine *engine, const struct translator *translat
                                     .max_rows = n_places * width,
                                     .max_tokens = ENCODE_TOKENS,
                                     .team = team,
-                                    .profile = profile};
+                                    .profile = profile_of(scheduler),
+                                    .observer = scheduler->observer};
     engine->translator = translator;
     engine->width = width;
     engine->places = memory_new(n_places, sizeof engine->places[0], err);
@@ -389,8 +390,8 @@ static bool open_solo(struct scheduler *scheduler, struct error *err)
     if (scheduler->team == NULL && !team_new(&scheduler->team, scheduler->n_workers, err))
         return false;
     return scheduler->solo.session != NULL ||
-           engine_open(&scheduler->solo, scheduler->translators[0], 1, scheduler->team,
-                       profile_of(scheduler), err);
+           engine_open(&scheduler->solo, scheduler, scheduler->translators[0], 1, scheduler->team,
+                       err);
 }
 
 /* Searches one sentence with all cores. Without the lock. */
@@ -479,8 +480,8 @@ static void open_worker(struct worker *worker)
     worker->parts = memory_new(scheduler->max_rows, sizeof *worker->parts, err);
     bool ok = worker->parts != NULL;
     for (size_t i = 0; ok && i < scheduler->n_stages; i++)
-        ok = engine_open(&worker->engines[i], scheduler->translators[i], scheduler->max_rows, NULL,
-                         profile_of(scheduler), err);
+        ok = engine_open(&worker->engines[i], scheduler, scheduler->translators[i],
+                         scheduler->max_rows, NULL, err);
     worker->is_unfit = !ok;
 }
 

@@ -1,0 +1,139 @@
+#include "model/calibration.h"
+
+#include "base/memory.h"
+
+/* Rows of each input that are kept. */
+#define SAMPLE_ROWS 1024
+
+/* A matrix, and whose input it has: its own, or that of one that comes before. */
+struct known {
+    const float *values; /* of the packed matrix */
+    struct calibration_input *input;
+    bool is_seen; /* with this matrix: the others' are the same rows again */
+};
+
+struct calibration {
+    const struct kernels *kernels;
+    struct known *known; /* [n_known] */
+    size_t n_known;
+    struct calibration_input *inputs; /* [n_inputs] */
+    size_t n_inputs;
+    struct observer observer;
+};
+
+static const struct known *find(const struct calibration *calibration, const struct matrix *w)
+{
+    for (size_t i = 0; i < calibration->n_known; i++)
+        if (calibration->known[i].values == w->f32)
+            return &calibration->known[i];
+    return NULL;
+}
+
+static void see(void *argument, const struct matrix *w, size_t m, const float *x, size_t stride)
+{
+    const struct calibration *calibration = argument;
+    const struct known *known = find(calibration, w);
+    if (known == NULL || !known->is_seen)
+        return;
+    moments_add(known->input->moments, calibration->kernels, m, x, stride);
+    row_sample_add(&known->input->sample, m, x, stride);
+}
+
+/* ---- making ------------------------------------------------------------------------------------
+ */
+
+/* `like`: the matrix whose input it shares, or NULL. */
+static bool add(struct calibration *calibration, const struct matrix *w, const struct matrix *like,
+                struct error *err)
+{
+    if (w->n == 0 || find(calibration, w) != NULL)
+        return true;
+    const struct known *other = like != NULL ? find(calibration, like) : NULL;
+    struct known *known = &calibration->known[calibration->n_known++];
+    *known = (struct known){.values = w->f32, .is_seen = other == NULL};
+    if (other != NULL) {
+        known->input = other->input;
+        return true;
+    }
+    known->input = &calibration->inputs[calibration->n_inputs++];
+    known->input->moments = moments_new(w->k, err);
+    return known->input->moments != NULL &&
+           row_sample_new(&known->input->sample, w->k, SAMPLE_ROWS, err);
+}
+
+static bool add_stack(struct calibration *calibration, const struct stack *stack, struct error *err)
+{
+    for (uint32_t i = 0; i < stack->n_layers; i++) {
+        struct layer *layer = &stack->layers[i];
+        struct linear *linears[LAYER_LINEARS];
+        layer_linears(layer, linears);
+        for (size_t j = 0; j < LAYER_LINEARS; j++) {
+            const struct matrix *like = linears[j] == &layer->ffn.gate ? &layer->ffn.in.w
+                                        : linears[j] == &layer->cross.memory
+                                            ? &stack->layers[0].cross.memory.w
+                                            : NULL;
+            if (!add(calibration, &linears[j]->w, like, err))
+                return false;
+        }
+    }
+    return true;
+}
+
+struct calibration *calibration_new(const struct network *network, const struct kernels *kernels,
+                                    struct error *err)
+{
+    size_t n = ((size_t)network->encoder.n_layers + network->decoder.n_layers) * LAYER_LINEARS + 1;
+    struct calibration *calibration = memory_new(1, sizeof *calibration, err);
+    if (calibration == NULL)
+        return NULL;
+    calibration->kernels = kernels;
+    calibration->observer = (struct observer){.see = see, .argument = calibration};
+    calibration->known = memory_new(n, sizeof *calibration->known, err);
+    calibration->inputs = memory_new(n, sizeof *calibration->inputs, err);
+    if (calibration->known != NULL && calibration->inputs != NULL &&
+        add_stack(calibration, &network->encoder, err) &&
+        add_stack(calibration, &network->decoder, err) &&
+        add(calibration, &network->output.w, NULL, err))
+        return calibration;
+    calibration_free(calibration);
+    return NULL;
+}
+
+void calibration_free(struct calibration *calibration)
+{
+    if (calibration == NULL)
+        return;
+    for (size_t i = 0; i < calibration->n_inputs; i++) {
+        /* None without `inputs`. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+        moments_free(calibration->inputs[i].moments);
+        row_sample_free(&calibration->inputs[i].sample);
+    }
+    memory_free(calibration->known);
+    memory_free(calibration->inputs);
+    memory_free(calibration);
+}
+
+/* ---- asking ------------------------------------------------------------------------------------
+ */
+
+const struct observer *calibration_observer(const struct calibration *calibration)
+{
+    return &calibration->observer;
+}
+
+bool calibration_finish(struct calibration *calibration, struct error *err)
+{
+    uint64_t n_rows = 0;
+    for (size_t i = 0; i < calibration->n_inputs; i++) {
+        moments_finish(calibration->inputs[i].moments, calibration->kernels);
+        n_rows += calibration->inputs[i].moments->n_rows;
+    }
+    return n_rows > 0 || error_set(err, ERROR_USAGE, "nothing to calibrate by");
+}
+
+const struct calibration_input *calibration_find(const struct calibration *calibration,
+                                                 const struct matrix *w)
+{
+    const struct known *known = find(calibration, w);
+    return known != NULL ? known->input : NULL;
+}
