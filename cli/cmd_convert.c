@@ -1,4 +1,5 @@
 /* dragoman convert: a model in another form. */
+#include "cli/calibrate.h"
 #include "cli/commands.h"
 #include "cli/confine.h"
 #include "cli/message.h"
@@ -10,6 +11,23 @@
 
 #include <string.h>
 #include <sys/stat.h>
+
+/* By a calibration, or without one. */
+static bool write_model(const struct options *options, const char *from,
+                        struct convert_options *how, struct buffer *faults, struct error *err)
+{
+    const char *to = options->operands[1];
+    if (options->calibrate == NULL)
+        return convert_model(from, to, how, faults, err);
+    struct calibrator *calibrator = calibrate(options, from, err);
+    if (calibrator == NULL)
+        return false;
+    how->model = calibrator_model(calibrator);
+    how->calibration = calibrator_calibration(calibrator);
+    bool ok = convert_model(from, to, how, faults, err);
+    calibrator_close(calibrator);
+    return ok;
+}
 
 static bool convert(const struct options *options, const char *from, struct buffer *faults,
                     struct error *err)
@@ -29,9 +47,20 @@ static bool convert(const struct options *options, const char *from, struct buff
             return false;
         how.kept = kept;
     }
-    bool ok = convert_model(from, options->operands[1], &how, faults, err);
+    bool ok = write_model(options, from, &how, faults, err);
     memory_free(kept);
     return ok;
+}
+
+static bool check_usage(const struct options *options, struct error *err)
+{
+    if (options->n_operands != 2)
+        return error_set(err, ERROR_USAGE, "convert: needs a model and a new directory");
+    if (options->int8 + options->f16 + options->f32 > 1)
+        return error_set(err, ERROR_USAGE, "convert: --int8, --f16, --f32: only one of them");
+    return options->calibrate == NULL || !(options->f16 || options->f32) ||
+           error_set(err, ERROR_USAGE, "convert: --calibrate is for int8, not for --%s",
+                     options->f16 ? "f16" : "f32");
 }
 
 /* Makes the directory, for inside the sandbox there is no making it. */
@@ -53,16 +82,12 @@ int cmd_convert(struct options *options)
     struct model_paths models = {0};
     struct undo undo = {0};
     struct buffer faults = {0};
-    bool ok = options->n_operands == 2 ||
-              error_set(&err, ERROR_USAGE, "convert: needs a model and a new directory");
-    ok = ok && ((options->int8 + options->f16 + options->f32) <= 1 ||
-                error_set(&err, ERROR_USAGE, "convert: --int8, --f16, --f32: only one of them"));
-    ok = ok && can_confine(options, &err) &&
-         model_paths_find(&models, options->operands, 1, &err) &&
-         make_directory(options->operands[1], &undo, &err) &&
-         confine_reading(options, &models, options->operands[1], &err) &&
-         model_paths_verify(&models, options, &err) &&
-         convert(options, models.items[0], &faults, &err);
+    bool ok = check_usage(options, &err) && can_confine(options, &err) &&
+              model_paths_find(&models, options->operands, 1, &err) &&
+              make_directory(options->operands[1], &undo, &err) &&
+              confine_reading(options, &models, options->operands[1], &err) &&
+              model_paths_verify(&models, options, &err) &&
+              convert(options, models.items[0], &faults, &err);
     if (ok)
         undo_forget(&undo);
     undo_now(&undo);

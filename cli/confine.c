@@ -144,8 +144,9 @@ bool confine_reading(const struct options *options, const struct model_paths *mo
                      const char *directory, struct error *err)
 {
     struct path_list readable = {0};
-    const char *const files[] = {options->terms, options->forbid, options->shortlist,
-                                 options->trim,  options->sha256, THREADS_QUOTA_PATH};
+    const char *const files[] = {options->terms,    options->forbid,    options->shortlist,
+                                 options->trim,     options->calibrate, options->sha256,
+                                 THREADS_QUOTA_PATH};
     bool ok = true;
     for (size_t i = 0; ok && i < models->count; i++)
         ok = add_model(&readable, models->items[i], err);

@@ -75,16 +75,21 @@ static void set_search(struct dragoman_options *to, const struct options *from)
     to->shortlist_path = from->shortlist;
 }
 
+enum dragoman_format engine_format(const struct options *options)
+{
+    static const enum dragoman_format formats[] = {
+        DRAGOMAN_FORMAT_AUTO,  DRAGOMAN_FORMAT_HF,     DRAGOMAN_FORMAT_SAFETENSORS,
+        DRAGOMAN_FORMAT_TORCH, DRAGOMAN_FORMAT_MARIAN, DRAGOMAN_FORMAT_CT2};
+    return formats[options->model_format];
+}
+
 static void set_options(struct dragoman_options *to, const struct options *from)
 {
     static const enum dragoman_precision precisions[] = {DRAGOMAN_PRECISION_AUTO, DRAGOMAN_INT8,
                                                          DRAGOMAN_F32};
-    static const enum dragoman_format formats[] = {
-        DRAGOMAN_FORMAT_AUTO,  DRAGOMAN_FORMAT_HF,     DRAGOMAN_FORMAT_SAFETENSORS,
-        DRAGOMAN_FORMAT_TORCH, DRAGOMAN_FORMAT_MARIAN, DRAGOMAN_FORMAT_CT2};
     dragoman_options_init(to);
     to->precision = precisions[from->precision];
-    to->format = formats[from->model_format];
+    to->format = engine_format(from);
     to->cpu = from->cpu;
     to->max_memory = from->max_memory;
     set_text(to, from);

@@ -11,6 +11,9 @@
 bool engine_open(struct dragoman **dragoman, const struct options *options,
                  const struct model_paths *models, bool scores, struct error *err);
 
+/* --model-format as the library has it. */
+enum dragoman_format engine_format(const struct options *options);
+
 /* Opens a stream, which starts the threads, and tells what was lacking. */
 bool engine_stream(struct dragoman *dragoman, struct dragoman_stream **stream, struct error *err);
 

@@ -142,7 +142,7 @@ struct options {
     bool languages;
     bool ids;
     bool int8, f16, f32; /* convert: to which type */
-    const char *trim;
+    const char *trim, *calibrate;
     uint64_t runs; /* bench */
     bool profile;  /* bench: add up where the time goes */
 

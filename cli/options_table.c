@@ -98,6 +98,17 @@ static const struct option table[] = {
              "(where there is no such file) those of the scripts that this language is written "
              "in, with digits, punctuation and the special tokens; the model gets smaller and "
              "faster, and can say nothing else"},
+    {.name = "calibrate",
+     .type = OPTION_TEXT,
+     .argument = "TEXTFILE",
+     .field = AT(calibrate),
+     .commands = COMMAND_CONVERT,
+     .group = GROUP_MODEL,
+     .is_basic = true,
+     .help = "int8: choose the weights by what the model computes while it translates this text "
+             "(some hundred lines of the kind that it is for, not those it is tested with), "
+             "instead of each weight by itself; takes as long as translating in float32 with one "
+             "thread, and is nearer to float32; for models stored as floats"},
     {.name = "cpu",
      .type = OPTION_TEXT,
      .argument = "UNIT",
@@ -134,7 +145,7 @@ static const struct option table[] = {
      .argument = "LANGUAGE",
      .when_unset = "what the model says",
      .field = AT(from),
-     .commands = PIPES | TOKENIZES | COMMAND_SERVE,
+     .commands = PIPES | TOKENIZES | COMMAND_CONVERT | COMMAND_SERVE,
      .group = GROUP_MODEL,
      .help = "language of the input, for models of several: a code such as de, deu, zh-Hant, or "
              "the model's own",
@@ -145,7 +156,7 @@ static const struct option table[] = {
      .argument = "LANGUAGE",
      .when_unset = "what the model says",
      .field = AT(to),
-     .commands = PIPES | TOKENIZES | COMMAND_SERVE,
+     .commands = PIPES | TOKENIZES | COMMAND_CONVERT | COMMAND_SERVE,
      .group = GROUP_MODEL,
      .help = "language of the output; without -m, --from and --to find an installed model that "
              "translates so",

@@ -3,7 +3,7 @@
 #include "base/memory.h"
 
 /* Rows of each input that are kept. */
-#define SAMPLE_ROWS 1024
+#define SAMPLE_ROWS 4096
 
 /* A matrix, and whose input it has: its own, or that of one that comes before. */
 struct known {

@@ -1,5 +1,6 @@
 #include "model/convert.h"
 
+#include "model/calibrated.h"
 #include "model/config_family.h"
 #include "model/convert_files.h"
 #include "model/network.h"
@@ -156,27 +157,42 @@ static void choose_names(struct config *config)
         config->names = FAMILY_MARIAN;
 }
 
+/* Trims, quantizes and writes what is open. */
+static bool write_model(const struct model *model, const char *from, const char *to,
+                        const struct convert_options *options, struct error *err)
+{
+    struct trimmed trimmed = {.config = *model_config(model), .network = *model_network(model)};
+    struct network network;
+    struct arena arena = {0};
+    bool as_own =
+        trimmed.config.family == FAMILY_MARIAN_NATIVE || trimmed.config.family == FAMILY_CT2;
+    choose_names(&trimmed.config);
+    bool ok = options->kept == NULL || trim_network(&trimmed, model_kernels(model), from,
+                                                    options->kept, options->n_kept, err);
+    network = trimmed.network;
+    ok = ok && (options->calibration == NULL ||
+                calibrated_network(&network, &trimmed.network, &trimmed.config,
+                                   options->calibration, model_kernels(model), &arena, err));
+    ok = ok && convert_directory(to, err) && convert_files(from, to, &trimmed, as_own, err) &&
+         write_tensors(&network, &trimmed.config, to, options->type, err);
+    arena_free(&arena);
+    trim_free(&trimmed);
+    return ok;
+}
+
 bool convert_model(const char *from, const char *to, const struct convert_options *options,
                    struct buffer *faults, struct error *err)
 {
     struct model *model = NULL;
-    struct trimmed trimmed = {0};
     struct model_options open_options = {.precision = options->type == CONVERT_INT8 ? PRECISION_INT8
                                                                                     : PRECISION_F32,
                                          .format = options->format,
                                          .kernels = options->kernels};
+    if (options->calibration != NULL)
+        return write_model(options->model, from, to, options, err);
     if (!model_open(&model, from, &open_options, faults, err))
         return false;
-    trimmed.config = *model_config(model);
-    trimmed.network = *model_network(model);
-    bool as_own =
-        trimmed.config.family == FAMILY_MARIAN_NATIVE || trimmed.config.family == FAMILY_CT2;
-    choose_names(&trimmed.config);
-    bool ok = (options->kept == NULL || trim_network(&trimmed, model_kernels(model), from,
-                                                     options->kept, options->n_kept, err)) &&
-              convert_directory(to, err) && convert_files(from, to, &trimmed, as_own, err) &&
-              write_tensors(&trimmed.network, &trimmed.config, to, options->type, err);
-    trim_free(&trimmed);
+    bool ok = write_model(model, from, to, options, err);
     model_close(model);
     return ok;
 }

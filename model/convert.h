@@ -5,13 +5,16 @@
  * float16 its own tools still read it. Networks of other origin (native Marian, CTranslate2) are
  * described by "model_type": "dragoman". int8 has one scale for each output channel beside each
  * matrix, as "NAME.scale": value = int8 * scale; it translates to the same bytes as quantizing at
- * load, or, if it was stored as int8, as the original.
+ * load, or, if it was stored as int8, as the original. By calibration it is nearer to float32, and
+ * has "NAME.smooth" too: factors of the inputs.
  *
  *     convert_model("opus-mt-en-de", "en-de.int8", &(struct convert_options){0}, NULL, &err); */
 #ifndef DRAGOMAN_MODEL_CONVERT_H
 #define DRAGOMAN_MODEL_CONVERT_H
 
 #include "model/model.h"
+
+struct calibration;
 
 enum convert_type { CONVERT_INT8, CONVERT_F16, CONVERT_F32 };
 
@@ -23,6 +26,10 @@ struct convert_options {
      * renumbered in that order. Special tokens stay whatever the list says. NULL: all. */
     const uint32_t *kept;
     uint32_t n_kept;
+    /* int8 alone: quantize by this calibration (calibration.h) of `model`, which is the checkpoint
+     * opened as float32. NULL: each weight to its nearest value. */
+    const struct calibration *calibration;
+    const struct model *model;
 };
 
 /* Writes directory `to`, which must be new or empty; its model.safetensors appears last, when all

@@ -1,0 +1,38 @@
+#include "cli/calibrate.h"
+
+#include "cli/engine.h"
+#include "cli/lines.h"
+
+#define MAX_LINE ((size_t)16 << 20)
+
+static bool translate_lines(struct calibrator *calibrator, struct line_input *input,
+                            struct error *err)
+{
+    struct line line;
+    enum line_state state;
+    while ((state = line_input_next(input, &line, err)) == LINE_READ)
+        if (!calibrator_add(calibrator, line.bytes, line.n_bytes, err))
+            return false;
+    return state == LINE_END && calibrator_finish(calibrator, err);
+}
+
+struct calibrator *calibrate(const struct options *options, const char *model, struct error *err)
+{
+    struct line_input_options how = {.max_bytes = MAX_LINE, .terminator = '\n'};
+    struct line_input *input = NULL;
+    struct calibrator *calibrator = NULL;
+    struct dragoman_options settings;
+    dragoman_options_init(&settings);
+    settings.format = engine_format(options);
+    settings.cpu = options->cpu;
+    settings.from = options->from;
+    settings.to = options->to;
+    bool ok = line_input_open(&input, options->calibrate, &how, err) &&
+              calibrator_open(&calibrator, model, &settings, err) &&
+              translate_lines(calibrator, input, err);
+    line_input_close(input);
+    if (ok)
+        return calibrator;
+    calibrator_close(calibrator);
+    return NULL;
+}
