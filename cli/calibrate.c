@@ -13,7 +13,15 @@ static bool translate_lines(struct calibrator *calibrator, struct line_input *in
     while ((state = line_input_next(input, &line, err)) == LINE_READ)
         if (!calibrator_add(calibrator, line.bytes, line.n_bytes, err))
             return false;
-    return state == LINE_END && calibrator_finish(calibrator, err);
+    return state == LINE_END;
+}
+
+static bool finish(struct calibrator *calibrator, const char *path, struct error *err)
+{
+    if (calibrator_finish(calibrator, err))
+        return true;
+    error_prefix(err, "--calibrate %s", path);
+    return false;
 }
 
 struct calibrator *calibrate(const struct options *options, const char *model, struct error *err)
@@ -29,7 +37,8 @@ struct calibrator *calibrate(const struct options *options, const char *model, s
     settings.to = options->to;
     bool ok = line_input_open(&input, options->calibrate, &how, err) &&
               calibrator_open(&calibrator, model, &settings, err) &&
-              translate_lines(calibrator, input, err);
+              translate_lines(calibrator, input, err) &&
+              finish(calibrator, options->calibrate, err);
     line_input_close(input);
     if (ok)
         return calibrator;

@@ -108,15 +108,15 @@ static bool quantize(const struct making *making, const struct matrix *w, struct
 static bool make_linear(const struct making *making, struct linear *linear)
 {
     struct matrix out;
-    const struct calibration_input *input = calibration_find(making->calibration, &linear->w);
-    if (input == NULL)
+    const struct moments *moments = calibration_find(making->calibration, &linear->w);
+    if (moments == NULL)
         return error_set(making->err, ERROR_INTERNAL, "a matrix was not calibrated");
     float *smooth = arena_new(making->arena, linear->w.k, sizeof *smooth, making->err);
     if (smooth == NULL || !place(making, &linear->w, &out) ||
-        !smoothing_find(&linear->w, input, smooth, making->err))
+        !smoothing_find(&linear->w, moments, smooth, making->err))
         return false;
     out.smooth = smooth;
-    struct gptq *gptq = factors_of(input->moments, smooth, making->err);
+    struct gptq *gptq = factors_of(moments, smooth, making->err);
     bool ok = gptq != NULL && quantize(making, &linear->w, gptq, &out);
     gptq_free(gptq);
     if (ok)

@@ -2,13 +2,10 @@
 
 #include "base/memory.h"
 
-/* Rows of each input that are kept. */
-#define SAMPLE_ROWS 4096
-
 /* A matrix, and whose input it has: its own, or that of one that comes before. */
 struct known {
     const float *values; /* of the packed matrix */
-    struct calibration_input *input;
+    struct moments *moments;
     bool is_seen; /* with this matrix: the others' are the same rows again */
 };
 
@@ -16,7 +13,7 @@ struct calibration {
     const struct kernels *kernels;
     struct known *known; /* [n_known] */
     size_t n_known;
-    struct calibration_input *inputs; /* [n_inputs] */
+    struct moments **inputs; /* [n_inputs] */
     size_t n_inputs;
     struct observer observer;
 };
@@ -33,10 +30,8 @@ static void see(void *argument, const struct matrix *w, size_t m, const float *x
 {
     const struct calibration *calibration = argument;
     const struct known *known = find(calibration, w);
-    if (known == NULL || !known->is_seen)
-        return;
-    moments_add(known->input->moments, calibration->kernels, m, x, stride);
-    row_sample_add(&known->input->sample, m, x, stride);
+    if (known != NULL && known->is_seen)
+        moments_add(known->moments, calibration->kernels, m, x, stride);
 }
 
 /* ---- making ------------------------------------------------------------------------------------
@@ -51,14 +46,10 @@ static bool add(struct calibration *calibration, const struct matrix *w, const s
     const struct known *other = like != NULL ? find(calibration, like) : NULL;
     struct known *known = &calibration->known[calibration->n_known++];
     *known = (struct known){.values = w->f32, .is_seen = other == NULL};
-    if (other != NULL) {
-        known->input = other->input;
-        return true;
-    }
-    known->input = &calibration->inputs[calibration->n_inputs++];
-    known->input->moments = moments_new(w->k, err);
-    return known->input->moments != NULL &&
-           row_sample_new(&known->input->sample, w->k, SAMPLE_ROWS, err);
+    known->moments = other != NULL ? other->moments : moments_new(w->k, err);
+    if (other == NULL)
+        calibration->inputs[calibration->n_inputs++] = known->moments;
+    return known->moments != NULL;
 }
 
 static bool add_stack(struct calibration *calibration, const struct stack *stack, struct error *err)
@@ -103,11 +94,9 @@ void calibration_free(struct calibration *calibration)
 {
     if (calibration == NULL)
         return;
-    for (size_t i = 0; i < calibration->n_inputs; i++) {
+    for (size_t i = 0; i < calibration->n_inputs; i++)
         /* None without `inputs`. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
-        moments_free(calibration->inputs[i].moments);
-        row_sample_free(&calibration->inputs[i].sample);
-    }
+        moments_free(calibration->inputs[i]);
     memory_free(calibration->known);
     memory_free(calibration->inputs);
     memory_free(calibration);
@@ -125,15 +114,15 @@ bool calibration_finish(struct calibration *calibration, struct error *err)
 {
     uint64_t n_rows = 0;
     for (size_t i = 0; i < calibration->n_inputs; i++) {
-        moments_finish(calibration->inputs[i].moments, calibration->kernels);
-        n_rows += calibration->inputs[i].moments->n_rows;
+        moments_finish(calibration->inputs[i], calibration->kernels);
+        n_rows += calibration->inputs[i]->n_rows;
     }
-    return n_rows > 0 || error_set(err, ERROR_USAGE, "nothing to calibrate by");
+    return n_rows > 0 || error_set(err, ERROR_USAGE, "there is nothing to translate in it");
 }
 
-const struct calibration_input *calibration_find(const struct calibration *calibration,
-                                                 const struct matrix *w)
+const struct moments *calibration_find(const struct calibration *calibration,
+                                       const struct matrix *w)
 {
     const struct known *known = find(calibration, w);
-    return known != NULL ? known->input : NULL;
+    return known != NULL ? known->moments : NULL;
 }

@@ -7,7 +7,7 @@
 /* Factors are within this of their mean, so that nothing overflows. */
 #define MOST 4096.0
 
-/* Sums over the output channels of each input channel's squared weights. */
+/* Squared lengths of the columns of `w`. */
 static void column_energies(const struct matrix *w, float *row, double *energies)
 {
     for (size_t i = 0; i < w->n; i++) {
@@ -17,35 +17,41 @@ static void column_energies(const struct matrix *w, float *row, double *energies
     }
 }
 
-bool smoothing_find(const struct matrix *w, const struct calibration_input *input, float *smooth,
+/* The factor of a channel with that energy, or 0 where there is nothing to balance. */
+static double factor_of(double energy, const struct moments *moments, size_t channel)
+{
+    double sum = moments->sums[channel * moments->width + channel];
+    double peak = (double)moments->peaks[channel];
+    if (!(energy > 0 && sum > 0 && peak > 0))
+        return 0;
+    double size = sqrt(peak * sqrt(sum / (double)moments->n_rows));
+    return sqrt(sqrt(energy) / size);
+}
+
+static float limited(double factor)
+{
+    if (factor > MOST)
+        return (float)MOST;
+    return (float)(factor < 1 / MOST ? 1 / MOST : factor);
+}
+
+bool smoothing_find(const struct matrix *w, const struct moments *moments, float *smooth,
                     struct error *err)
 {
     size_t k = w->k, n_used = 0;
-    double *energies = memory_new(k, sizeof *energies, err), mean = 0;
+    double *factors = memory_new(k, sizeof *factors, err), sum = 0;
     float *row = memory_new(k, sizeof *row, err);
-    bool ok = energies != NULL && row != NULL;
+    bool ok = factors != NULL && row != NULL;
     if (ok)
-        column_energies(w, row, energies);
+        column_energies(w, row, factors);
     for (size_t i = 0; ok && i < k; i++) {
-        double peak = (double)input->moments->peaks[i];
-        smooth[i] = 0;
-        if (energies[i] > 0 && peak > 0) {
-            energies[i] = sqrt(sqrt(energies[i]) / peak);
-            mean += energies[i];
-            n_used++;
-        } else {
-            energies[i] = 0;
-        }
+        factors[i] = factor_of(factors[i], moments, i);
+        sum += factors[i];
+        n_used += factors[i] > 0;
     }
-    mean = n_used > 0 ? mean / (double)n_used : 1;
-    for (size_t i = 0; ok && i < k; i++) {
-        double factor = energies[i] / mean;
-        smooth[i] = factor == 0         ? 1
-                    : factor > MOST     ? (float)MOST
-                    : factor < 1 / MOST ? (float)(1 / MOST)
-                                        : (float)factor;
-    }
-    memory_free(energies);
+    for (size_t i = 0; ok && i < k; i++)
+        smooth[i] = factors[i] > 0 ? limited(factors[i] / (sum / (double)n_used)) : 1;
+    memory_free(factors);
     memory_free(row);
     return ok;
 }

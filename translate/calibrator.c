@@ -15,11 +15,12 @@ struct calibrator {
     size_t n_waiting, n_waiting_bytes; /* put and not taken */
 };
 
-static bool refuse_quantized(const struct model *model, struct error *err)
+static bool refuse_quantized(const struct model *model, const char *path, struct error *err)
 {
     return !model_is_stored_quantized(model) ||
            error_set(err, ERROR_USAGE,
-                     "the model is stored as int8: calibrate what it was made from");
+                     "%s: its weights are int8 already: calibrate the float model it was made from",
+                     path);
 }
 
 bool calibrator_open(struct calibrator **out, const char *directory,
@@ -30,7 +31,7 @@ bool calibrator_open(struct calibrator **out, const char *directory,
     struct calibrator *calibrator = memory_new(1, sizeof *calibrator, err);
     bool ok = calibrator != NULL && translator_open(&calibrator->translator, directory, &own, err);
     const struct model *model = ok ? calibrator->translator->model : NULL;
-    ok = ok && refuse_quantized(model, err);
+    ok = ok && refuse_quantized(model, directory, err);
     if (ok) {
         calibrator->calibration = calibration_new(model_network(model), model_kernels(model), err);
         ok = calibrator->calibration != NULL &&

@@ -77,6 +77,7 @@ info -m $model
 info --check $model
 info --languages $model
 convert $model converted
+convert --calibrate a.txt $model converted
 bench -m $model a.txt
 serve -m $model --socket sockets/s
 models
