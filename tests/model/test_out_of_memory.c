@@ -2,7 +2,9 @@
  * each ends in one clean fault, and nothing is leaked or left half done. */
 #include "base/team.h"
 #include "model/arch.h"
+#include "model/calibrated.h"
 #include "model/model.h"
+#include "model/preview_fit.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -77,10 +79,74 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
+static void table_row(const void *argument, size_t i, float *row)
+{
+    matrix_get_channel(argument, i, row);
+}
+
+/* A few rows through the float model, its int8 network, and a preview of its output layer. */
+static bool calibrate(const char *path, struct error *err)
+{
+    struct model *model = NULL;
+    struct session *session = NULL;
+    struct calibration *calibration = NULL;
+    struct arena arena = {0};
+    struct network network;
+    struct model_options options = {.precision = PRECISION_F32};
+    static const uint32_t ids[8] = {5, 6, 7, 8};
+    static float p[1024 * 2], b[256 * 2];
+    struct candidate best;
+    struct source_ids source = {ids, 8};
+    struct step_row row = {.token = 9, .n_best = 1, .best = &best};
+    struct session_limits limits = {.n_slots = 1, .max_rows = 1, .max_tokens = 16};
+    bool ok = model_open(&model, path, &options, NULL, err);
+    if (ok) {
+        calibration = calibration_new(model_network(model), model_kernels(model), err);
+        ok = calibration != NULL;
+    }
+    if (ok)
+        limits.observer = calibration_observer(calibration);
+    ok = ok && session_new(&session, model, &limits, err) &&
+         session_encode(session, 1, &source, &row.sentence, err) &&
+         session_step(session, 1, &row, err) && calibration_finish(calibration, err) &&
+         calibrated_network(&network, model_network(model), model_config(model), calibration,
+                            model_kernels(model), &arena, err);
+    if (ok) {
+        const struct matrix *output = &model_network(model)->output.w;
+        const struct moments *states = calibration_find(calibration, output);
+        struct preview_table table = {output->n, output->k, table_row, output};
+        ck_assert(output->n <= 1024 && output->k <= 256);
+        ok = preview_fit(&table, model_kernels(model), states->sums, (double)states->n_rows, 2, p,
+                         b, NULL, err);
+    }
+    session_free(session);
+    calibration_free(calibration);
+    model_close(model);
+    arena_free(&arena);
+    return ok;
+}
+
+START_TEST(calibrating)
+{
+    for (long n = 0;; n++) {
+        struct error err = {0};
+        until_failure = n;
+        bool ok = calibrate(fixtures[_i], &err);
+        until_failure = -1;
+        if (ok) {
+            ck_assert_int_gt(n, 100);
+            return;
+        }
+        ck_assert_msg(strstr(err.text, "out of memory") != NULL, "allocation %ld: %s", n, err.text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("out of memory");
     tcase_add_loop_test(tcase, every_allocation_may_fail, 0, 3);
+    tcase_add_loop_test(tcase, calibrating, 0, 1);
     tcase_set_timeout(tcase, 120);
     Suite *suite = suite_create("model");
     suite_add_tcase(suite, tcase);
