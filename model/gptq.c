@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Part of the mean diagonal that is added to it (the paper's section 3.3). */
+/* Part of the mean diagonal that is added to it (the paper's section 3.3). On the default model
+ * 0.05 does a little worse, and a tenth or hundredth of this as well. Scales below max |row| / 127
+ * gain two thousandths, for many times the work. */
 #define DAMPING 0.01
 
 /* Rows of weights that go through the factors together, which are read once for all of them. */
@@ -24,11 +26,12 @@ struct column {
     size_t index;
 };
 
-/* The largest first, for its error is made up for by most others. */
+/* The largest first, for its error is made up for by most others: 0.625 of rounding's error, where
+ * the order of the columns gives 0.629. */
 static int by_size(const void *a, const void *b)
 {
     const struct column *left = a, *right = b;
-    if (left->size != right->size)
+    if (left->size > right->size || left->size < right->size)
         return left->size > right->size ? -1 : 1;
     return left->index < right->index ? -1 : left->index > right->index;
 }
@@ -39,7 +42,7 @@ static bool find_order(struct gptq *gptq, const double *h, struct error *err)
     if (columns == NULL)
         return false;
     for (size_t i = 0; i < gptq->k; i++)
-        columns[i] = (struct column){h[i * gptq->k + i], i};
+        columns[i] = (struct column){h != NULL ? h[i * gptq->k + i] : 0, i};
     qsort(columns, gptq->k, sizeof *columns, by_size);
     for (size_t i = 0; i < gptq->k; i++)
         gptq->order[i] = columns[i].index;
@@ -47,10 +50,19 @@ static bool find_order(struct gptq *gptq, const double *h, struct error *err)
     return true;
 }
 
+/* If squares of inputs are too large for floats, nothing is known of them: h is NULL then. */
+static bool is_finite(size_t n, const double *h)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(h[i]))
+            return false;
+    return true;
+}
+
 static double damping_of(size_t k, const double *h)
 {
     double sum = 0;
-    for (size_t i = 0; i < k; i++)
+    for (size_t i = 0; h != NULL && i < k; i++)
         sum += h[i * k + i];
     return sum > 0 ? DAMPING * sum / (double)k : 1;
 }
@@ -94,7 +106,7 @@ static bool fill_factors(struct gptq *gptq, const double *h, struct error *err)
     if (ok) {
         for (size_t i = 0; i < k; i++) {
             for (size_t j = 0; j < k; j++)
-                u[i * k + j] = h[gptq->order[i] * k + gptq->order[j]];
+                u[i * k + j] = h != NULL ? h[gptq->order[i] * k + gptq->order[j]] : 0;
             u[i * k + i] += damping;
         }
         factorize(k, u, damping / 2, scratch, scratch + k);
@@ -112,6 +124,8 @@ struct gptq *gptq_new(size_t k, const double *h, struct error *err)
     struct gptq *gptq = memory_new(1, sizeof *gptq, err);
     if (gptq == NULL)
         return NULL;
+    if (!is_finite(k * k, h))
+        h = NULL;
     gptq->k = k;
     gptq->order = memory_new(k, sizeof *gptq->order, err);
     gptq->factors = memory_new_raw(k, k * sizeof *gptq->factors, err);

@@ -21,8 +21,9 @@
 
 struct gptq;
 
-/* `h` is [k][k], symmetric and finite, and no longer needed afterwards. What makes it singular
- * (inputs that never occur) is damped. NULL when memory ends. */
+/* `h` is [k][k], symmetric, and no longer needed afterwards. What makes it singular (inputs that
+ * never occur) is damped; if it is not finite each weight is rounded by itself. NULL when memory
+ * ends. */
 struct gptq *gptq_new(size_t k, const double *h, struct error *err);
 void gptq_free(struct gptq *gptq);
 

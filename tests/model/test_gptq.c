@@ -163,6 +163,20 @@ START_TEST(dead_inputs)
 }
 END_TEST
 
+START_TEST(not_finite)
+{
+    static int8_t found[N][K];
+    fill();
+    find_moments();
+    h[3][3] = INFINITY;
+    h[4][5] = h[5][4] = NAN;
+    quantize();
+    memcpy(found, q, sizeof q);
+    round_each();
+    ck_assert_mem_eq(found, q, sizeof q);
+}
+END_TEST
+
 /* Twice the same, and each row alone what it is among others. */
 START_TEST(deterministic)
 {
@@ -191,6 +205,7 @@ int main(void)
     tcase_add_test(tcase, independent_inputs);
     tcase_add_test(tcase, exact_weights);
     tcase_add_test(tcase, dead_inputs);
+    tcase_add_test(tcase, not_finite);
     tcase_add_test(tcase, deterministic);
     tcase_set_timeout(tcase, 60);
     Suite *suite = suite_create("engine");
