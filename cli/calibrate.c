@@ -35,6 +35,7 @@ struct calibrator *calibrate(const struct options *options, const char *model, s
     settings.cpu = options->cpu;
     settings.from = options->from;
     settings.to = options->to;
+    settings.pieces = options->pieces;
     bool ok = line_input_open(&input, options->calibrate, &how, err) &&
               calibrator_open(&calibrator, model, &settings, err) &&
               translate_lines(calibrator, input, err) &&

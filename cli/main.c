@@ -41,7 +41,8 @@ static const struct command_row commands[] = {
      "IN is a model directory, a single Marian file, or the name of an installed model; OUT is a "
      "new "
      "directory in Hugging Face's layout. As f16 or f32 a model of a Hugging Face family is still "
-     "read by their tools. --from and --to are the languages that --calibrate translates between.",
+     "read by their tools. --from, --to and --pieces say what "
+     "the text of --calibrate is.",
      cmd_convert},
     {"bench", COMMAND_BENCH, "[OPTION]... [FILE]", "Measure speed and memory.",
      "Translates the lines of FILE (or a small sample) with 1 thread and all, greedily and with a "

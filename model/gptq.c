@@ -7,8 +7,8 @@
 #include <string.h>
 
 /* Part of the mean diagonal that is added to it (the paper's section 3.3). On the default model
- * 0.05 does a little worse, and a tenth or hundredth of this as well. Scales below max |row| / 127
- * gain two thousandths, for many times the work. */
+ * 0.05 does a little worse, a tenth of this the same. Scales below max |row| / 127, the best of
+ * five for each row, gain two thousandths for five times the work. */
 #define DAMPING 0.01
 
 /* Rows of weights that go through the factors together, which are read once for all of them. */

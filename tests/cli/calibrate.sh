@@ -29,10 +29,18 @@ expect 'of several languages' out= -- "$dragoman" convert "$fixtures/nllb" nllb 
 expect 'of several languages: info --check' out='ok\n' -- "$dragoman" info --check nllb
 expect 'of an unknown language' rc=2 out= err='.*xyzzy.*' -- "$dragoman" convert "$fixtures/nllb" none --calibrate text.txt --from en --to xyzzy
 
+# A native Marian model that takes pieces.
+pieces="$fixtures/npz_ssru/src.pieces"
+expect 'by pieces' out= -- "$dragoman" convert --pieces "$fixtures/npz_ssru/model.npz" ssru --calibrate "$pieces"
+expect 'by pieces: info --check' out='ok\n' -- "$dragoman" info --check ssru
+expect 'by pieces: it translates' err=any -- "$dragoman" --pieces -m ssru "$pieces"
+check 'by pieces: each line' test "$(wc -l <.out)" -eq "$(wc -l <"$pieces")"
+
 # What cannot be.
 expect 'as float16' rc=2 out= err='convert: --calibrate is for int8, not for --f16' -- "$dragoman" convert "$marian" none --f16 --calibrate text.txt
 expect 'as float32' rc=2 out= err='convert: --calibrate is for int8, not for --f32' -- "$dragoman" convert "$marian" none --f32 --calibrate text.txt
 expect 'what is int8 already' rc=2 out= err='rounded: its weights are int8 already: calibrate the float model it was made from' -- "$dragoman" convert rounded none --calibrate text.txt
+expect 'what is int8 already, by Marian' rc=2 out= err='.*/model.intgemm8.bin: its weights are int8 already: .*' -- "$dragoman" convert --pieces "$fixtures/npz_ssru/model.intgemm8.bin" none --calibrate "$pieces"
 printf '\n \n\r\n' >blank.txt
 expect 'by nothing' rc=2 out= err='--calibrate blank.txt: there is nothing to translate in it' -- "$dragoman" convert "$marian" none --calibrate blank.txt
 expect 'by a file that is not there' rc=1 out= err='missing.txt: No such file or directory' -- "$dragoman" convert "$marian" none --calibrate missing.txt
