@@ -41,7 +41,7 @@ static void see(void *argument, const struct matrix *w, size_t m, const float *x
 static bool add(struct calibration *calibration, const struct matrix *w, const struct matrix *like,
                 struct error *err)
 {
-    if (w->n == 0 || find(calibration, w) != NULL)
+    if (find(calibration, w) != NULL)
         return true;
     const struct known *other = like != NULL ? find(calibration, like) : NULL;
     struct known *known = &calibration->known[calibration->n_known++];
@@ -59,11 +59,14 @@ static bool add_stack(struct calibration *calibration, const struct stack *stack
         struct linear *linears[LAYER_LINEARS];
         layer_linears(layer, linears);
         for (size_t j = 0; j < LAYER_LINEARS; j++) {
-            const struct matrix *like = linears[j] == &layer->ffn.gate ? &layer->ffn.in.w
-                                        : linears[j] == &layer->cross.memory
-                                            ? &stack->layers[0].cross.memory.w
-                                            : NULL;
-            if (!add(calibration, &linears[j]->w, like, err))
+            const struct matrix *w = &linears[j]->w, *like = NULL;
+            if (w->n == 0)
+                continue;
+            if (w == &layer->ffn.gate.w)
+                like = &layer->ffn.in.w;
+            else if (w == &layer->cross.memory.w)
+                like = &stack->layers[0].cross.memory.w;
+            if (!add(calibration, w, like, err))
                 return false;
         }
     }

@@ -152,7 +152,7 @@ static void sort(size_t n, const double *d, const double *z, double *a, double *
     for (size_t i = 0; i < n; i++) {
         size_t rank = 0;
         for (size_t j = 0; j < n; j++)
-            rank += d[j] > d[i] || (d[j] == d[i] && j < i);
+            rank += j < i ? d[j] >= d[i] : d[j] > d[i];
         values[rank] = d[i];
         memcpy(a + rank * n, z + i * n, n * sizeof *a);
     }
