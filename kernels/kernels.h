@@ -144,9 +144,20 @@ struct kernels {
     size_t (*arg_max)(size_t n, const float *x); /* likewise; the lowest index of the maximum */
     float (*sum_exp)(size_t n, const float *x,
                      float maximum); /* sixteen-lane sum of exp(x - maximum) */
+    /* The same of kernel_quick_exp(x, reference). */
+    float (*sum_quick_exp)(size_t n, const float *x, float reference);
     /* Writes the indices with x[i] >= threshold to `indices` (room for n), ascending; returns how
      * many. */
     size_t (*select_above)(size_t n, const float *x, float threshold, uint32_t *indices);
+
+    /* A threshold that `rank` of the x reach (1 <= rank <= n), and no more than those unless equals
+     * tie with the rank-th largest, which it then is. Found by bisecting the order of all floats
+     * from the highest bit down, so it is the same everywhere. No NaN. */
+    float (*rank_threshold)(size_t n, const float *x, size_t rank);
+
+    /* out[i] = sum_j x[j] * rows[i][j] for n rows of k IEEE halves: sixteen-lane sums, halves
+     * widened exactly. */
+    void (*dots_f16)(size_t n, size_t k, const float *x, const uint16_t *const *rows, float *out);
 
     /* ---- conversions ----------------------------------------------------------------------- */
 
@@ -173,5 +184,10 @@ const struct kernels *const *kernels_usable(size_t *count);
  * results that are printed, never fed back. Both plain C. */
 float kernel_exp(float x);
 double kernel_log(double x);
+
+/* exp(x - reference) to 6 %, right on the average over many x (Schraudolph 1999): the bits of a
+ * float, read as an integer, are nearly a logarithm. At most about exp(27), at least 2^-126. x must
+ * not be NaN. */
+float kernel_quick_exp(float x, float reference);
 
 #endif

@@ -12,6 +12,8 @@
 bool matrix_bytes(enum matrix_kind kind, size_t n, size_t k, size_t *n_bytes)
 {
     size_t n_padded, k_padded = k, values, channels, total;
+    if (kind == MATRIX_F16)
+        return checked_mul(n, k, &values) && checked_mul(values, sizeof(uint16_t), n_bytes);
     if (!checked_round_up(n, MATRIX_PANEL, &n_padded))
         return false;
     if (kind == MATRIX_I8 && !checked_round_up(k, MATRIX_DEPTH, &k_padded))
@@ -31,6 +33,10 @@ void matrix_place(struct matrix *w, enum matrix_kind kind, size_t n, size_t k, v
     *w = (struct matrix){.kind = kind, .n = n, .k = k, .k_padded = k};
     if (kind == MATRIX_F32) {
         w->f32 = memory;
+        return;
+    }
+    if (kind == MATRIX_F16) {
+        w->f16 = memory;
         return;
     }
     w->k_padded = (k + MATRIX_DEPTH - 1) / MATRIX_DEPTH * MATRIX_DEPTH;
@@ -108,6 +114,10 @@ bool matrix_set_channel_f32(struct matrix *w, size_t j, const float *row,
         quantize_channel(w, j, row, max);
         return true;
     }
+    if (w->kind == MATRIX_F16) {
+        kernels->narrow_f16(w->k, row, w->f16 + j * w->k);
+        return true;
+    }
     float *channel = channel_f32(w, j);
     for (size_t k = 0; k < w->k; k++)
         channel[k * MATRIX_PANEL] = row[k];
@@ -139,8 +149,24 @@ void matrix_set_channel_i8(struct matrix *w, size_t j, const int8_t *row, float 
     w->sums[j] = sum;
 }
 
+/* The value of a finite IEEE half, which every float can hold. */
+static float half_value(uint16_t half)
+{
+    /* The fields of a half are a float's whose exponent is 112 too small. */
+    uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
+    float magnitude;
+    memcpy(&magnitude, &bits, sizeof magnitude);
+    magnitude *= 0x1p112f;
+    return half & 0x8000 ? -magnitude : magnitude;
+}
+
 void matrix_get_channel(const struct matrix *w, size_t j, float *row)
 {
+    if (w->kind == MATRIX_F16) {
+        for (size_t k = 0; k < w->k; k++)
+            row[k] = half_value(w->f16[j * w->k + k]);
+        return;
+    }
     if (w->kind == MATRIX_I8) {
         int8_t *channel = channel_i8(w, j);
         for (size_t k = 0; k < w->k; k++)

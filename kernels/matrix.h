@@ -6,6 +6,7 @@
  *   float   packed[n / 16][k][16]                      zero beyond n
  *   int8    packed[n / 16][k_padded / 4][16][4]        zero beyond n and k; k_padded a multiple of
  * 64
+ *   half    [n][k]                                     one channel after the other
  *
  * The int8 layout is at once the order of VNNI (four k to a 32-bit lane), of NEON's sdot, and of
  * AMX tiles (sixteen consecutive groups are one 1 KiB tile). Values are in +-127, never -128.
@@ -25,7 +26,11 @@
 #define MATRIX_PANEL 16
 #define MATRIX_DEPTH 64 /* k_padded of an int8 matrix is a multiple of this */
 
-enum matrix_kind { MATRIX_F32, MATRIX_I8 };
+enum matrix_kind {
+    MATRIX_F32,
+    MATRIX_I8,
+    MATRIX_F16 /* a table of IEEE halves: single channels are read, products have no kernel for it */
+};
 
 struct kernels;
 
@@ -35,6 +40,7 @@ struct matrix {
     size_t k_padded; /* k rounded up to MATRIX_DEPTH (int8) or k (float) */
     float *f32;      /* MATRIX_F32: packed */
     int8_t *i8;      /* MATRIX_I8: packed */
+    uint16_t *f16;   /* MATRIX_F16: row-major */
     float *scales;   /* MATRIX_I8: [n rounded up to MATRIX_PANEL], one for each output channel */
     int32_t *sums;   /* MATRIX_I8: [same], sum over k of the channel: units that shift a to unsigned
                         need it */
@@ -51,8 +57,8 @@ bool matrix_bytes(enum matrix_kind kind, size_t n, size_t k, size_t *n_bytes);
  * caller). */
 void matrix_place(struct matrix *w, enum matrix_kind kind, size_t n, size_t k, void *memory);
 
-/* Sets output channel j from k floats: copied (float), or quantized with scale = max |row| / 127
- * (int8). Returns false if a value is not finite; *bad_at says which. */
+/* Sets output channel j from k floats: copied (float), rounded to the nearest half, or quantized
+ * with scale = max |row| / 127 (int8). Returns false if a value is not finite; *bad_at says which. */
 bool matrix_set_channel_f32(struct matrix *w, size_t j, const float *row,
                             const struct kernels *kernels, size_t *bad_at);
 

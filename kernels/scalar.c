@@ -4,6 +4,7 @@
  * calls: a correctly rounded fused multiply-add, whether the library computes it with an
  * instruction or without. NaN in gives NaN out, but which NaN is not defined; nothing else about a
  * result is left open. */
+#include "kernels/bisect.h"
 #include "kernels/constants.h"
 #include "kernels/tables.h"
 
@@ -69,6 +70,16 @@ float kernel_exp(float x)
     /* The low bits of `shifted` hold n: add it to the exponent field. */
     float y = bits_float(float_bits(p) + (float_bits(shifted) << 23));
     return x < EXP_LOW ? 0.0f : y;
+}
+
+float kernel_quick_exp(float x, float reference)
+{
+    float shift = QUICK_EXP_ONE - reference * QUICK_EXP_SCALE;
+    float bits = x * QUICK_EXP_SCALE;
+    bits += shift;
+    bits = bits > QUICK_EXP_LOW ? bits : QUICK_EXP_LOW;
+    bits = bits < QUICK_EXP_HIGH ? bits : QUICK_EXP_HIGH;
+    return bits_float((uint32_t)bits);
 }
 
 double kernel_log(double x)
@@ -316,6 +327,14 @@ static float sum_exp(size_t n, const float *x, float max)
     return fold(lanes);
 }
 
+static float sum_quick_exp(size_t n, const float *x, float reference)
+{
+    float lanes[KERNEL_LANES] = {0};
+    for (size_t i = 0; i < n; i++)
+        lanes[i % KERNEL_LANES] += kernel_quick_exp(x[i], reference);
+    return fold(lanes);
+}
+
 static size_t select_above(size_t n, const float *x, float threshold, uint32_t *indices)
 {
     size_t count = 0;
@@ -412,6 +431,29 @@ static void attend_f16(const struct attention *attention)
     attend(attention, element_f16);
 }
 
+static size_t count_above(size_t n, const float *x, float threshold)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += x[i] >= threshold;
+    return count;
+}
+
+static float rank_threshold(size_t n, const float *x, size_t rank)
+{
+    return bisect_rank(n, x, rank, count_above);
+}
+
+static void dots_f16(size_t n, size_t k, const float *x, const uint16_t *const *rows, float *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        float lanes[KERNEL_LANES] = {0};
+        for (size_t j = 0; j < k; j++)
+            lanes[j % KERNEL_LANES] = fmaf(x[j], widen(rows[i][j]), lanes[j % KERNEL_LANES]);
+        out[i] = fold(lanes);
+    }
+}
+
 /* ---- conversions ----------------------------------------------------------------------- */
 
 static void widen_f16(size_t n, const uint16_t *x, float *y)
@@ -451,7 +493,10 @@ void scalar_fill(struct kernels *table)
                               .maximum = maximum,
                               .arg_max = arg_max,
                               .sum_exp = sum_exp,
+                              .sum_quick_exp = sum_quick_exp,
                               .select_above = select_above,
+                              .rank_threshold = rank_threshold,
+                              .dots_f16 = dots_f16,
                               .widen_f16 = widen_f16,
                               .narrow_f16 = narrow_f16,
                               .finite_max = finite_max};

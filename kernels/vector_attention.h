@@ -67,6 +67,26 @@ KERNEL_INLINE void score_queries(const struct attention *at, size_t i, const boo
     }
 }
 
+static void dots_f16(size_t n, size_t k, const float *x, const uint16_t *const *rows, float *out)
+{
+    size_t whole = k / LANES * LANES;
+    for (size_t i = 0; i < n; i += SCORED_KEYS) {
+        const char *four[SCORED_KEYS];
+        vec sums[1][SCORED_KEYS];
+        float folded[SCORED_KEYS];
+        for (size_t j = 0; j < SCORED_KEYS; j++) {
+            four[j] = (const char *)rows[size_min(i + j, n - 1)];
+            sums[0][j] = vec_set(0.0f);
+        }
+        for (size_t d = 0; d < whole; d += LANES)
+            add_scores(x, 0, four, d, LANES, sums, true, 1);
+        if (whole < k)
+            add_scores(x, 0, four, whole, k - whole, sums, true, 1);
+        vec_fold4(sums[0][0], sums[0][1], sums[0][2], sums[0][3], folded);
+        memcpy(out + i, folded, size_min(SCORED_KEYS, n - i) * sizeof *out);
+    }
+}
+
 /* Dot products to probabilities, in place; the row is padded to whole vectors. */
 static inline void softmax_row(size_t n, float *p, float scale, const float *bias)
 {

@@ -3,6 +3,7 @@
 #ifndef DRAGOMAN_KERNELS_VECTOR_ROWS_H
 #define DRAGOMAN_KERNELS_VECTOR_ROWS_H
 
+#include "kernels/bisect.h"
 #include "kernels/vector_math.h"
 
 #include <math.h>
@@ -178,6 +179,21 @@ static float sum_exp(size_t n, const float *x, float max)
     return vec_sum_exp(n, x, max);
 }
 
+static inline vec vec_quick_exp(vec x, vec shift)
+{
+    vec bits = vec_add(vec_mul(x, vec_set(QUICK_EXP_SCALE)), shift);
+    bits = vec_min(vec_max(bits, vec_set(QUICK_EXP_LOW)), vec_set(QUICK_EXP_HIGH));
+    return vec_as_float(bits);
+}
+
+static float sum_quick_exp(size_t n, const float *x, float reference)
+{
+    vec sum = vec_set(0.0f), shift = vec_set(QUICK_EXP_ONE - reference * QUICK_EXP_SCALE);
+    for (; n >= LANES; n -= LANES, x += LANES)
+        sum = vec_add(sum, vec_quick_exp(vec_load(x), shift));
+    return vec_fold(vec_add(sum, vec_first(n, vec_quick_exp(vec_load_part(x, n), shift))));
+}
+
 static size_t select_above(size_t n, const float *x, float threshold, uint32_t *indices)
 {
     vec limit = vec_set(threshold);
@@ -191,6 +207,22 @@ static size_t select_above(size_t n, const float *x, float threshold, uint32_t *
         if (x[i] >= threshold)
             indices[count++] = (uint32_t)i;
     return count;
+}
+
+static inline size_t count_above(size_t n, const float *x, float threshold)
+{
+    vec limit = vec_set(threshold);
+    size_t count = 0, i = 0;
+    for (; i + LANES <= n; i += LANES)
+        count += (size_t)__builtin_popcount(vec_bits_not_less(vec_load(x + i), limit));
+    for (; i < n; i++)
+        count += x[i] >= threshold;
+    return count;
+}
+
+static float rank_threshold(size_t n, const float *x, size_t rank)
+{
+    return bisect_rank(n, x, rank, count_above);
 }
 
 static float finite_max(size_t n, const float *x)

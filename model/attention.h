@@ -17,7 +17,7 @@ struct attention_view {
     size_t query_stride;
     const void *const *rows;         /* [n_keys] */
     size_t key_offset, value_offset; /* bytes */
-    bool is_f16;                    /* keys and values are IEEE halves, else float */
+    bool is_f16;                     /* keys and values are IEEE halves, else float */
     float scale;
     const struct relative_bias *bias; /* or NULL */
     float *out;                       /* [n_queries][out_stride] */

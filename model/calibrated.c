@@ -1,4 +1,4 @@
-#include "model/calibrated.h"
+#include "model/calibrated_inside.h"
 
 #include "model/gptq.h"
 #include "model/smoothing.h"
@@ -8,57 +8,16 @@
 /* Output channels quantized at once. */
 #define CHANNELS 64
 
-struct making {
-    const struct calibration *calibration;
-    const struct kernels *kernels;
-    struct arena *arena;
-    struct error *err;
-};
-
-/* An int8 matrix of the shape of `w`, of zeros. */
-static bool place(const struct making *making, const struct matrix *w, struct matrix *out)
+bool calibrated_place(const struct calibrated *making, enum matrix_kind kind, size_t n, size_t k,
+                      struct matrix *out)
 {
     size_t n_bytes;
-    if (!matrix_bytes(MATRIX_I8, w->n, w->k, &n_bytes))
-        return error_set(making->err, ERROR_MODEL, "matrix too wide: %zu inputs", w->k);
+    if (!matrix_bytes(kind, n, k, &n_bytes))
+        return error_set(making->err, ERROR_MODEL, "matrix too wide: %zu inputs", k);
     void *memory = arena_new(making->arena, n_bytes, 1, making->err);
     if (memory == NULL)
         return false;
-    matrix_place(out, MATRIX_I8, w->n, w->k, memory);
-    return true;
-}
-
-/* ---- a table: each weight to its nearest value ------------------------------------------------
- */
-
-static bool round_table(const struct making *making, struct matrix *w)
-{
-    struct matrix out;
-    size_t bad_at;
-    float *row = memory_new(w->k, sizeof *row, making->err);
-    bool ok = row != NULL && place(making, w, &out);
-    for (size_t i = 0; ok && i < w->n; i++) {
-        matrix_get_channel(w, i, row);
-        ok = matrix_set_channel_f32(&out, i, row, making->kernels, &bad_at) ||
-             error_set(making->err, ERROR_INTERNAL, "a weight is not finite");
-    }
-    memory_free(row);
-    if (ok)
-        *w = out;
-    return ok;
-}
-
-static bool make_tables(const struct making *making, struct network *network,
-                        const struct config *config)
-{
-    if (!round_table(making, &network->encoder.embedding) ||
-        (!config->share_embeddings && !round_table(making, &network->decoder.embedding)) ||
-        (!config->tie_output && !round_table(making, &network->output.w)))
-        return false;
-    if (config->share_embeddings)
-        network->decoder.embedding = network->encoder.embedding;
-    if (config->tie_output)
-        network->output.w = network->decoder.embedding;
+    matrix_place(out, kind, n, k, memory);
     return true;
 }
 
@@ -81,7 +40,7 @@ static struct gptq *factors_of(const struct moments *moments, const float *smoot
     return gptq;
 }
 
-static bool quantize(const struct making *making, const struct matrix *w, struct gptq *gptq,
+static bool quantize(const struct calibrated *making, const struct matrix *w, struct gptq *gptq,
                      struct matrix *out)
 {
     size_t k = w->k;
@@ -105,14 +64,14 @@ static bool quantize(const struct making *making, const struct matrix *w, struct
     return ok;
 }
 
-static bool make_linear(const struct making *making, struct linear *linear)
+static bool make_linear(const struct calibrated *making, struct linear *linear)
 {
     struct matrix out;
     const struct moments *moments = calibration_find(making->calibration, &linear->w);
     if (moments == NULL)
         return error_set(making->err, ERROR_INTERNAL, "a matrix was not calibrated");
     float *smooth = arena_new(making->arena, linear->w.k, sizeof *smooth, making->err);
-    if (smooth == NULL || !place(making, &linear->w, &out) ||
+    if (smooth == NULL || !calibrated_place(making, MATRIX_I8, linear->w.n, linear->w.k, &out) ||
         !smoothing_find(&linear->w, moments, smooth, making->err))
         return false;
     out.smooth = smooth;
@@ -124,7 +83,7 @@ static bool make_linear(const struct making *making, struct linear *linear)
     return ok;
 }
 
-static bool make_stack(const struct making *making, const struct config *config,
+static bool make_stack(const struct calibrated *making, const struct config *config,
                        struct stack *stack)
 {
     struct layer *layers = arena_new(making->arena, stack->n_layers, sizeof *layers, making->err);
@@ -145,12 +104,16 @@ static bool make_stack(const struct making *making, const struct config *config,
 }
 
 bool calibrated_network(struct network *out, const struct network *from,
-                        const struct config *config, const struct calibration *calibration,
-                        const struct kernels *kernels, struct arena *arena, struct error *err)
+                        const struct config *config, const struct calibrated_options *options,
+                        struct arena *arena, struct error *err)
 {
-    struct making making = {
-        .calibration = calibration, .kernels = kernels, .arena = arena, .err = err};
+    struct calibrated making = {.calibration = options->calibration,
+                                .kernels = options->kernels,
+                                .arena = arena,
+                                .err = err};
+    const struct moments *states = calibration_find(options->calibration, options->output);
     *out = *from;
     return make_stack(&making, config, &out->encoder) &&
-           make_stack(&making, config, &out->decoder) && make_tables(&making, out, config);
+           make_stack(&making, config, &out->decoder) &&
+           calibrated_tables(&making, out, config, states, options->preview_rank);
 }

@@ -41,6 +41,8 @@ static bool declare_piece(void *argument, const struct network_piece *piece, str
 {
     struct conversion *conversion = argument;
     enum tensor_type type = conversion->type == CONVERT_F16 ? TENSOR_F16 : TENSOR_F32;
+    if (piece->w != NULL && piece->w->kind == MATRIX_F16)
+        return declare(conversion, piece->name, "", TENSOR_F16, 2, piece->shape, err);
     if (piece->w == NULL || piece->w->kind == MATRIX_F32)
         return declare(conversion, piece->name, "", type, piece->rank, piece->shape, err);
     return declare(conversion, piece->name, "", TENSOR_I8, 2, piece->shape, err) &&
@@ -116,6 +118,9 @@ static bool put_piece(void *argument, const struct network_piece *piece, struct 
     if (w != NULL && w->kind == MATRIX_I8)
         return put_int8(conversion, piece, err);
     size_t index = conversion->indices[conversion->next++];
+    if (w != NULL && w->kind == MATRIX_F16)
+        return safetensors_writer_put(conversion->writer, index, w->f16 + piece->first * w->k,
+                                      piece->shape[0] * w->k * sizeof *w->f16, err);
     if (w == NULL)
         return put_values(conversion, index, piece->name, piece->values,
                           piece->shape[0] * (piece->rank == 2 ? piece->shape[1] : 1), err);
@@ -170,9 +175,14 @@ static bool write_model(const struct model *model, const char *from, const char 
     bool ok = options->kept == NULL || trim_network(&trimmed, model_kernels(model), from,
                                                     options->kept, options->n_kept, err);
     network = trimmed.network;
-    ok = ok && (options->calibration == NULL ||
-                calibrated_network(&network, &trimmed.network, &trimmed.config,
-                                   options->calibration, model_kernels(model), &arena, err));
+    ok = ok &&
+         (options->calibration == NULL ||
+          calibrated_network(&network, &trimmed.network, &trimmed.config,
+                             &(struct calibrated_options){.calibration = options->calibration,
+                                                          .kernels = model_kernels(model),
+                                                          .output = &model_network(model)->output.w,
+                                                          .preview_rank = options->preview_rank},
+                             &arena, err));
     ok = ok && convert_directory(to, err) && convert_files(from, to, &trimmed, as_own, err) &&
          write_tensors(&network, &trimmed.config, to, options->type, err);
     arena_free(&arena);

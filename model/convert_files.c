@@ -168,36 +168,53 @@ static bool mark_specials(const struct config *config, const char *from, char *k
     return true;
 }
 
-/* The kept channels of the output matrix, which is the target's embedding, too. */
-static bool gather(struct trimmed *trimmed, const struct kernels *kernels, struct error *err)
+/* The kept channels of a matrix. */
+static bool gather_matrix(struct trimmed *trimmed, const struct kernels *kernels,
+                          const struct matrix *old, struct matrix *new, struct error *err)
 {
-    const struct linear old = trimmed->network.output;
-    struct linear new = {0};
     size_t n_bytes, bad_at;
-    if (!matrix_bytes(old.w.kind, trimmed->n_kept, old.w.k, &n_bytes))
+    if (!matrix_bytes(old->kind, trimmed->n_kept, old->k, &n_bytes))
         return error_set(err, ERROR_MEMORY, "out of memory");
     void *memory = arena_new(&trimmed->arena, n_bytes, 1, err);
-    float *row = arena_new(&trimmed->arena, old.w.k_padded, sizeof *row, err);
-    new.bias = arena_new(&trimmed->arena, trimmed->n_kept, sizeof *new.bias, err);
-    if (memory == NULL || row == NULL || new.bias == NULL)
+    float *row = arena_new(&trimmed->arena, old->k_padded, sizeof *row, err);
+    if (memory == NULL || row == NULL)
         return false;
-    matrix_place(&new.w, old.w.kind, trimmed->n_kept, old.w.k, memory);
-    new.w.smooth = old.w.smooth;
+    matrix_place(new, old->kind, trimmed->n_kept, old->k, memory);
+    new->smooth = old->smooth;
     for (uint32_t i = 0; i < trimmed->n_kept; i++) {
         uint32_t id = trimmed->kept[i];
-        if (old.w.kind == MATRIX_I8) {
-            matrix_get_channel_i8(&old.w, id, (int8_t *)row);
-            matrix_set_channel_i8(&new.w, i, (int8_t *)row, old.w.scales[id]);
+        if (old->kind == MATRIX_I8) {
+            matrix_get_channel_i8(old, id, (int8_t *)row);
+            matrix_set_channel_i8(new, i, (int8_t *)row, old->scales[id]);
         } else {
-            matrix_get_channel(&old.w, id, row);
-            (void)matrix_set_channel_f32(&new.w, i, row, kernels, &bad_at);
+            matrix_get_channel(old, id, row);
+            (void)matrix_set_channel_f32(new, i, row, kernels, &bad_at);
         }
-        new.bias[i] = old.bias != NULL ? old.bias[id] : 0.0f;
     }
-    if (old.bias == NULL)
-        new.bias = NULL;
-    trimmed->network.output = new;
-    trimmed->network.decoder.embedding = new.w;
+    return true;
+}
+
+/* The kept channels of the output matrix, which is the target's embedding, too, and of its preview.
+ */
+static bool gather(struct trimmed *trimmed, const struct kernels *kernels, struct error *err)
+{
+    struct network *network = &trimmed->network;
+    const struct linear old = network->output;
+    const struct matrix preview = network->preview.product.w;
+    struct linear *new = &network->output;
+    if (!gather_matrix(trimmed, kernels, &old.w, &new->w, err) ||
+        (preview.n != 0 &&
+         !gather_matrix(trimmed, kernels, &preview, &network->preview.product.w, err)))
+        return false;
+    if (old.bias != NULL) {
+        new->bias = arena_new(&trimmed->arena, trimmed->n_kept, sizeof *new->bias, err);
+        if (new->bias == NULL)
+            return false;
+        for (uint32_t i = 0; i < trimmed->n_kept; i++)
+            new->bias[i] = old.bias[trimmed->kept[i]];
+    }
+    network->preview.product.bias = new->bias;
+    network->decoder.embedding = new->w;
     return true;
 }
 

@@ -204,6 +204,17 @@ static bool bind_stack(struct binding *b, struct stack *stack, struct arena *are
            (!c->final_norm || bind_norm(b, &stack->final_norm, ROLE_FINAL_NORM));
 }
 
+/* Only int8 networks look at a preview. */
+static bool has_preview(const struct binding *b)
+{
+    return weights_kind(b->weights) == MATRIX_I8 && weights_has(b->weights, PREVIEW_WEIGHT);
+}
+
+static enum matrix_kind table_kind(const struct binding *b)
+{
+    return has_preview(b) ? MATRIX_F16 : weights_kind(b->weights);
+}
+
 /* A [V][D] table under the first of `names` that the checkpoint has. */
 static bool bind_vocabulary(const struct binding *b, struct matrix *matrix, size_t n,
                             const char *const *names)
@@ -217,7 +228,22 @@ static bool bind_vocabulary(const struct binding *b, struct matrix *matrix, size
     }
     struct weight_part part = {.n = n, .n_rows = n};
     snprintf(part.name, sizeof part.name, "%s", name);
-    return weights_matrix(b->weights, matrix, b->config->width, &part, 1, b->err);
+    return weights_matrix_of(b->weights, matrix, table_kind(b), b->config->width, &part, b->err);
+}
+
+static bool bind_preview(const struct binding *b, struct preview *preview)
+{
+    const struct config *c = b->config;
+    if (!has_preview(b))
+        return true;
+    const struct tensor *product = weights_find(b->weights, PREVIEW_WEIGHT);
+    size_t rank = product->rank == 2 ? product->shape[1] : 0, n = c->target_vocabulary;
+    rank = rank < 1 || rank > c->width ? c->width : rank; /* then the shapes are at fault */
+    struct weight_part weight = {.name = PREVIEW_WEIGHT, .n = n, .n_rows = n};
+    struct weight_part projection = {.name = PREVIEW_PROJECTION, .n = rank, .n_rows = rank};
+    return weights_matrix(b->weights, &preview->product.w, rank, &weight, 1, b->err) &&
+           weights_matrix_of(b->weights, &preview->projection, MATRIX_F32, c->width, &projection,
+                             b->err);
 }
 
 static bool bind_output(const struct binding *b, struct linear *output)
@@ -234,7 +260,7 @@ static bool bind_output(const struct binding *b, struct linear *output)
             part.transposed = true;
         }
         snprintf(part.name, sizeof part.name, "%s", name);
-        if (!weights_matrix(b->weights, &output->w, c->width, &part, 1, b->err))
+        if (!weights_matrix_of(b->weights, &output->w, table_kind(b), c->width, &part, b->err))
             return false;
     }
     if (bias == NULL || !weights_has(b->weights, bias))
@@ -257,7 +283,8 @@ bool network_bind(struct network *network, const struct config *config, struct w
         !bind_vocabulary(&b, &network->decoder.embedding, config->target_vocabulary,
                          weight_names_embedding(config, SIDE_DECODER)))
         return false;
-    return bind_stack(&b, &network->decoder, arena) && bind_output(&b, &network->output);
+    return bind_stack(&b, &network->decoder, arena) && bind_output(&b, &network->output) &&
+           bind_preview(&b, &network->preview);
 }
 
 void layer_linears(struct layer *layer, struct linear *linears[LAYER_LINEARS])
@@ -326,12 +353,14 @@ void network_tie(struct network *network, const struct config *config)
         network->decoder.embedding = network->encoder.embedding;
     if (config->tie_output)
         network->output.w = network->decoder.embedding;
+    network->preview.product.bias = network->output.bias;
     tie_layers(config, &network->encoder);
     tie_layers(config, &network->decoder);
     chain_stack(&network->encoder, false);
     struct matrix *last = chain_stack(&network->decoder, true);
     if (last != NULL)
-        chain(&last, &network->output);
+        chain(&last,
+              network->preview.product.w.n != 0 ? &network->preview.product : &network->output);
     struct layer *first = network->decoder.layers; /* a step begins where the last one ended */
     if (last != NULL)
         chain(&last, first->rnn.in.w.n != 0 ? &first->rnn.in : &first->self.in);

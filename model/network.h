@@ -67,9 +67,23 @@ struct stack {
     struct norm embedding_norm, final_norm;
 };
 
+/* What an int8 model may have beside its output matrix: the best product of two narrow matrices for
+ * it (model/preview_fit.h), product(projection(h)) ~ output(h). Where there is one, tables of the
+ * vocabulary are halves, and the output layer takes the product for all tokens but the likeliest,
+ * whose logits it computes from the table (output.h). n = 0: none. */
+struct preview {
+    struct matrix projection; /* [R][D], float */
+    struct linear product;    /* [V][R], int8; its bias is the output's */
+};
+
+/* Tensors of a preview in a directory of ours. */
+#define PREVIEW_WEIGHT "output_preview.weight"         /* I8 [V][R], and its scales */
+#define PREVIEW_PROJECTION "output_preview.projection" /* [R][D] */
+
 struct network {
     struct stack encoder, decoder;
     struct linear output; /* [V][D] */
+    struct preview preview;
 };
 
 /* The first pass of weights.h: asks `weights` for all that a network of this configuration needs.

@@ -128,6 +128,13 @@ static bool visit_vocabulary(const struct visit *v, const struct matrix *w, cons
     return visit_named(v, name, &piece);
 }
 
+static bool visit_preview(const struct visit *v, const struct preview *preview)
+{
+    const struct linear *product = &preview->product;
+    return product->w.n == 0 || (visit_vocabulary(v, &product->w, PREVIEW_WEIGHT) &&
+                                 visit_vocabulary(v, &preview->projection, PREVIEW_PROJECTION));
+}
+
 bool network_visit(const struct network *network, const struct config *config,
                    network_visitor visit, void *argument, struct error *err)
 {
@@ -148,5 +155,6 @@ bool network_visit(const struct network *network, const struct config *config,
         !visit_vocabulary(&v, &network->output.w, weight_name_output(config)))
         return false;
     return visit_stack(&v, &network->decoder) &&
-           visit_values(&v, bias, network->output.bias, 2, 1, network->output.w.n);
+           visit_values(&v, bias, network->output.bias, 2, 1, network->output.w.n) &&
+           visit_preview(&v, &network->preview);
 }

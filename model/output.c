@@ -1,30 +1,23 @@
-#include "model/output.h"
+#include "model/output_inside.h"
 
 #include "model/layers.h"
 
 #include <math.h>
 #include <string.h>
 
-/* What a part knows of a row so far. */
-struct output_row {
-    struct candidate *best; /* [n_best] by logit descending, then token ascending */
-    uint32_t n;
-    uint32_t banned_at, wanted_at; /* lists are ascending: what is not passed yet */
-    bool not_finite;
-};
-
-/* Rows that share an output matrix. */
-struct output_group {
-    struct session *session;
-    struct step_row *rows;
-    const struct operand *operand; /* m rows */
-    const struct linear *linear;
-    const uint32_t *tokens; /* of the columns, or NULL: column j is token j */
-    uint32_t n_columns, n_blocks;
-};
-
-bool output_new(struct output *output, unsigned n_shares, uint32_t n_vocabulary, struct error *err)
+/* The largest scale of a channel. */
+static float largest_scale(const struct matrix *w)
 {
+    float largest = 0;
+    for (size_t j = 0; w->kind == MATRIX_I8 && j < w->n; j++)
+        largest = w->scales[j] > largest ? w->scales[j] : largest;
+    return largest;
+}
+
+bool output_new(struct output *output, unsigned n_shares, const struct network *network,
+                struct error *err)
+{
+    size_t n_vocabulary = network->output.w.n, rank = network->preview.projection.n;
     output->shares = memory_new(n_shares, sizeof *output->shares, err);
     if (output->shares == NULL)
         return false;
@@ -37,10 +30,14 @@ bool output_new(struct output *output, unsigned n_shares, uint32_t n_vocabulary,
         if (share->tile == NULL || share->indices == NULL || share->rows == NULL)
             return false;
     }
-    output->n_blocks = (n_vocabulary + OUTPUT_BLOCK - 1) / OUTPUT_BLOCK;
+    output->largest_scale = largest_scale(&network->preview.product.w);
+    output->n_blocks = (uint32_t)((n_vocabulary + OUTPUT_BLOCK - 1) / OUTPUT_BLOCK);
+    output->projected = memory_new((size_t)SESSION_CHUNK * (rank + 1), sizeof(float), err);
     output->maxima = memory_new((size_t)SESSION_CHUNK * output->n_blocks, sizeof(float), err);
+    output->factors = memory_new(output->n_blocks, sizeof(float), err);
     output->sums = memory_new((size_t)SESSION_CHUNK * output->n_blocks, sizeof(float), err);
-    return output->maxima != NULL && output->sums != NULL;
+    return output->factors != NULL && output->projected != NULL && output->maxima != NULL &&
+           output->sums != NULL;
 }
 
 void output_free(struct output *output)
@@ -50,92 +47,28 @@ void output_free(struct output *output)
         memory_free(output->shares[i].indices);
         memory_free(output->shares[i].rows);
         memory_free(output->shares[i].best);
+        memory_free(output->shares[i].logits);
+        memory_free(output->shares[i].columns);
     }
     memory_free(output->shares);
+    memory_free(output->projected);
+    memory_free(output->factors);
     memory_free(output->maxima);
     memory_free(output->sums);
     *output = (struct output){0};
 }
 
-/* ---- shortlists -------------------------------------------------------------------------------
- */
-
-void gathered_free(struct gathered *gathered)
-{
-    memory_free(gathered->tokens);
-    memory_free(gathered->bias);
-    memory_free(gathered->memory);
-    *gathered = (struct gathered){0};
-}
-
-static bool gathered_reserve(struct gathered *gathered, const struct linear *output, uint32_t n,
-                             struct error *err)
-{
-    size_t n_bytes;
-    if (!matrix_bytes(output->w.kind, n, output->w.k, &n_bytes))
-        return error_set(err, ERROR_MEMORY, "out of memory");
-    if (n > gathered->capacity) {
-        memory_free(gathered->tokens);
-        memory_free(gathered->bias);
-        gathered->capacity = 0;
-        gathered->tokens = memory_new(n, sizeof *gathered->tokens, err);
-        gathered->bias = memory_new(n, sizeof *gathered->bias, err);
-        if (gathered->tokens == NULL || gathered->bias == NULL)
-            return false;
-        gathered->capacity = n;
-    }
-    if (n_bytes > gathered->n_bytes) {
-        memory_free(gathered->memory);
-        gathered->n_bytes = 0;
-        gathered->memory = memory_new_raw(n_bytes, 1, err);
-        if (gathered->memory == NULL)
-            return false;
-        gathered->n_bytes = n_bytes;
-    }
-    memset(gathered->memory, 0, n_bytes);
-    matrix_place(&gathered->w, output->w.kind, n, output->w.k, gathered->memory);
-    return true;
-}
-
-/* Gathers the channels of `tokens`, unless they are there from the step before. `row` is room for
- * one channel. */
-static bool gathered_set(struct gathered *gathered, const struct session *session,
-                         const uint32_t *tokens, uint32_t n, float *row, struct error *err)
-{
-    const struct linear *output = &session->network->output;
-    if (n == gathered->n && memcmp(gathered->tokens, tokens, n * sizeof *tokens) == 0)
-        return true;
-    gathered->n = 0;
-    if (!gathered_reserve(gathered, output, n, err))
-        return false;
-    for (uint32_t i = 0; i < n; i++) {
-        size_t bad_at;
-        if (output->w.kind == MATRIX_I8) {
-            matrix_get_channel_i8(&output->w, tokens[i], (int8_t *)row);
-            matrix_set_channel_i8(&gathered->w, i, (int8_t *)row, output->w.scales[tokens[i]]);
-        } else {
-            matrix_get_channel(&output->w, tokens[i], row);
-            (void)matrix_set_channel_f32(&gathered->w, i, row, session->kernels, &bad_at);
-        }
-        if (output->bias != NULL)
-            gathered->bias[i] = output->bias[tokens[i]];
-    }
-    gathered->w.smooth = output->w.smooth;
-    memcpy(gathered->tokens, tokens, n * sizeof *tokens);
-    gathered->n = n;
-    return true;
-}
-
 /* ---- one block of one row ---------------------------------------------------------------------
  */
 
-/* Puts a candidate in its place in a list of at most n_best; after those with the same logit, for
- * candidates come by ascending token. */
-static void insert(struct output_row *state, uint32_t n_best, uint32_t token, float logit)
+/* Puts a candidate in its place in a row's list; after those with the same logit, for candidates
+ * come by ascending token. */
+static void insert(struct output_row *state, uint32_t token, float logit)
 {
-    if (state->n == n_best && !(logit > state->best[n_best - 1].logit))
+    uint32_t n_kept = state->n_kept;
+    if (state->n == n_kept && !(logit > state->best[n_kept - 1].logit))
         return;
-    uint32_t i = state->n < n_best ? state->n++ : n_best - 1;
+    uint32_t i = state->n < n_kept ? state->n++ : n_kept - 1;
     for (; i > 0 && state->best[i - 1].logit < logit; i--)
         state->best[i] = state->best[i - 1];
     state->best[i] = (struct candidate){.token = token, .logit = logit};
@@ -155,30 +88,25 @@ static float lower_bound(const struct kernels *kernels, uint32_t count, const fl
     return bound;
 }
 
-static uint32_t token_of(const struct output_group *group, uint32_t column)
-{
-    return group->tokens != NULL ? group->tokens[column] : column;
-}
-
 static void find_candidates(const struct output_group *group, struct output_share *share,
                             const struct step_row *row, struct output_row *state, uint32_t first,
                             uint32_t count, const float *x)
 {
     const struct kernels *kernels = group->session->kernels;
-    if (row->n_best == 1 && !row->needs_normalizer) {
+    if (state->n_kept == 1 && !row->needs_normalizer) {
         size_t i = kernels->arg_max(count, x);
         if (x[i] > -INFINITY)
-            insert(state, 1, token_of(group, first + (uint32_t)i), x[i]);
+            insert(state, token_of(group, first + (uint32_t)i), x[i]);
         return;
     }
-    float threshold = state->n == row->n_best ? state->best[state->n - 1].logit
-                      : state->n == 0         ? lower_bound(kernels, count, x, row->n_best)
-                                              : -INFINITY;
+    float threshold = state->n == state->n_kept ? state->best[state->n - 1].logit
+                      : state->n == 0           ? lower_bound(kernels, count, x, state->n_kept)
+                                                : -INFINITY;
     size_t n = kernels->select_above(count, x, threshold, share->indices);
     for (size_t j = 0; j < n; j++) {
         uint32_t i = share->indices[j];
         if (x[i] > -INFINITY)
-            insert(state, row->n_best, token_of(group, first + i), x[i]);
+            insert(state, token_of(group, first + i), x[i]);
     }
 }
 
@@ -215,6 +143,32 @@ static void ban(const struct output_group *group, const struct step_row *row,
     }
 }
 
+/* The same of a row whose likeliest tokens will be rescored. Candidates are columns until then, the
+ * banned among them. */
+static void take_block_rescored(const struct output_group *group, struct output_share *share,
+                                uint32_t i, uint32_t block, uint32_t first, uint32_t count,
+                                float *x)
+{
+    struct output *output = &group->session->output;
+    const struct kernels *kernels = group->session->kernels;
+    const struct step_row *row = &group->rows[i];
+    struct output_row *state = &share->rows[i];
+    size_t at = (size_t)i * output->n_blocks + block;
+    /* So none of the logits is NaN. */
+    state->not_finite |= !isfinite(group->operand->scales[i] * group->largest_scale);
+    if (state->not_finite)
+        return;
+    if (row->renormalize)
+        ban(group, row, state, first, count, x);
+    float maximum = kernels->maximum(count, x);
+    output->maxima[at] = maximum;
+    output->sums[at] = 0;
+    if (row->needs_normalizer && maximum > -INFINITY)
+        output->sums[at] = kernels->sum_quick_exp(count, x, maximum);
+    if (!state->has_threshold || maximum >= state->threshold)
+        output_append_block(state, kernels, share->indices, first, count, x);
+}
+
 static void take_block(const struct output_group *group, struct output_share *share, uint32_t i,
                        uint32_t block, uint32_t first, uint32_t count, float *x)
 {
@@ -231,7 +185,7 @@ static void take_block(const struct output_group *group, struct output_share *sh
         session->output.maxima[at] = maximum;
         session->output.sums[at] =
             maximum > -INFINITY ? session->kernels->sum_exp(count, x, maximum) : 0.0f;
-        if (row->n_best != 0 && state->n == row->n_best &&
+        if (row->n_best != 0 && state->n == state->n_kept &&
             !(maximum > state->best[state->n - 1].logit))
             return;
     }
@@ -259,122 +213,205 @@ static struct matrix columns_of(const struct matrix *w, size_t first)
     return part;
 }
 
+/* Columns [first, first + count) of rows i and following, at most OUTPUT_ROWS of them, into the
+ * share's tile. */
+static size_t compute_tile(const struct output_group *group, struct output_share *share, size_t i,
+                           uint32_t first, uint32_t count)
+{
+    const struct kernels *kernels = group->session->kernels;
+    const struct operand *a = group->operand;
+    const float *bias = group->linear->bias;
+    struct matrix w = columns_of(&group->linear->w, first);
+    struct epilogue epilogue = {.bias = bias != NULL ? bias + first : NULL};
+    size_t m = a->m - i < OUTPUT_ROWS ? a->m - i : OUTPUT_ROWS;
+    if (w.kind == MATRIX_F32)
+        kernels->matmul_f32(m, a->x + i * a->stride, a->stride, &w, 0, count, &epilogue,
+                            share->tile, OUTPUT_BLOCK);
+    else
+        kernels->matmul_i8(m, a->q + i * a->q_stride, a->q_stride, a->scales + i, &w, 0, count,
+                           &epilogue, share->tile, OUTPUT_BLOCK);
+    return m;
+}
+
+/* One block of all rows; `take` is what is done with a row of it. */
+static void output_block(const struct output_group *group, struct output_share *share,
+                         uint32_t block,
+                         void (*take)(const struct output_group *, struct output_share *, uint32_t,
+                                      uint32_t, uint32_t, uint32_t, float *))
+{
+    uint32_t first = block * OUTPUT_BLOCK, count = group->n_columns - first;
+    count = count < OUTPUT_BLOCK ? count : OUTPUT_BLOCK;
+    for (size_t i = 0, m; i < group->operand->m; i += m) {
+        m = compute_tile(group, share, i, first, count);
+        for (size_t j = 0; j < m; j++)
+            take(group, share, (uint32_t)(i + j), block, first, count,
+                 share->tile + j * OUTPUT_BLOCK);
+    }
+}
+
 static void output_work(void *argument, unsigned index, unsigned n_parts)
 {
     const struct output_group *group = argument;
     struct output_share *share = &group->session->output.shares[index];
-    const struct kernels *kernels = group->session->kernels;
-    const struct operand *a = group->operand;
+    uint32_t begin = (uint32_t)((uint64_t)group->n_blocks * index / n_parts);
     uint32_t end = (uint32_t)((uint64_t)group->n_blocks * (index + 1) / n_parts);
-    for (uint32_t block = (uint32_t)((uint64_t)group->n_blocks * index / n_parts); block < end;
-         block++) {
-        uint32_t first = block * OUTPUT_BLOCK, count = group->n_columns - first;
-        count = count < OUTPUT_BLOCK ? count : OUTPUT_BLOCK;
-        struct matrix w = columns_of(&group->linear->w, first);
-        const float *bias = group->linear->bias;
-        struct epilogue epilogue = {.bias = bias != NULL ? bias + first : NULL};
-        for (size_t i = 0; i < a->m; i += OUTPUT_ROWS) {
-            size_t m = a->m - i < OUTPUT_ROWS ? a->m - i : OUTPUT_ROWS;
-            if (w.kind == MATRIX_F32)
-                kernels->matmul_f32(m, a->x + i * a->stride, a->stride, &w, 0, count, &epilogue,
-                                    share->tile, OUTPUT_BLOCK);
-            else
-                kernels->matmul_i8(m, a->q + i * a->q_stride, a->q_stride, a->scales + i, &w, 0,
-                                   count, &epilogue, share->tile, OUTPUT_BLOCK);
-            for (size_t j = 0; j < m; j++)
-                take_block(group, share, (uint32_t)(i + j), block, first, count,
-                           share->tile + j * OUTPUT_BLOCK);
-        }
-    }
+    for (uint32_t block = begin; block < end; block++)
+        output_block(group, share, block, group->states != NULL ? take_block_rescored : take_block);
 }
 
-/* Room for the lists of the shares that cannot write to the answer itself. */
-static bool reserve_lists(struct output *output, uint32_t n_best, struct error *err)
+/* Room for the rows' lists: a share's own, for only the first may write to the answer itself. */
+static bool reserve_lists(struct output *output, uint32_t n_kept, struct error *err)
 {
-    if (n_best <= output->best_stride)
+    if (n_kept <= output->list_stride)
         return true;
-    for (unsigned i = 1; i < output->n_shares; i++) {
-        memory_free(output->shares[i].best);
-        output->shares[i].best =
-            memory_new((size_t)SESSION_CHUNK * n_best, sizeof(struct candidate), err);
-        if (output->shares[i].best == NULL) {
-            output->best_stride = 0;
+    size_t count = (size_t)SESSION_CHUNK * n_kept;
+    output->list_stride = 0;
+    for (unsigned i = 0; i < output->n_shares; i++) {
+        struct output_share *share = &output->shares[i];
+        memory_free(share->best);
+        memory_free(share->logits);
+        memory_free(share->columns);
+        share->best = memory_new(count, sizeof *share->best, err);
+        share->logits = memory_new(2 * count, sizeof *share->logits, err);
+        share->columns = memory_new(2 * count, sizeof *share->columns, err);
+        if (share->best == NULL || share->logits == NULL || share->columns == NULL)
             return false;
-        }
     }
-    output->best_stride = n_best;
+    output->list_stride = n_kept;
     return true;
 }
 
-static bool start_rows(struct output *output, uint32_t m, const struct step_row *rows,
-                       struct error *err)
+static bool start_rows(const struct output_group *group, uint32_t m, struct error *err)
 {
-    uint32_t n_best = 0;
-    for (uint32_t i = 0; i < m; i++)
-        n_best = rows[i].n_best > n_best ? rows[i].n_best : n_best;
-    if (!reserve_lists(output, n_best, err))
+    struct output *output = &group->session->output;
+    bool rescored = group->states != NULL;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < m; i++) {
+        const struct step_row *row = &group->rows[i];
+        uint32_t n_kept = rescored ? rescore_kept(row) : row->n_best;
+        most = n_kept > most ? n_kept : most;
+    }
+    if (!reserve_lists(output, most, err))
         return false;
     for (unsigned k = 0; k < output->n_shares; k++) {
         struct output_share *share = &output->shares[k];
-        for (uint32_t i = 0; i < m; i++)
-            share->rows[i] = (struct output_row){
-                .best = k == 0 ? rows[i].best : share->best + (size_t)i * output->best_stride};
+        for (uint32_t i = 0; i < m; i++) {
+            const struct step_row *row = &group->rows[i];
+            size_t at = (size_t)i * output->list_stride;
+            share->rows[i] =
+                (struct output_row){.best = k == 0 && !rescored ? row->best : share->best + at,
+                                    .n_kept = rescored ? rescore_kept(row) : row->n_best,
+                                    .threshold = -INFINITY,
+                                    .logits = share->logits + 2 * at,
+                                    .columns = share->columns + 2 * at};
+        }
     }
     return true;
 }
 
-static void finish_row(struct output *output, uint32_t i, uint32_t n_blocks, struct step_row *row)
+/* Makes one list of the shares' in the first of them. */
+static void merge_shares(const struct output_group *group, uint32_t i)
 {
+    struct output *output = &group->session->output;
+    const struct kernels *kernels = group->session->kernels;
+    bool rescored = group->states != NULL;
     struct output_row *state = &output->shares[0].rows[i];
     for (unsigned k = 1; k < output->n_shares; k++) {
         const struct output_row *other = &output->shares[k].rows[i];
         state->not_finite |= other->not_finite;
-        for (uint32_t j = 0; j < other->n; j++)
-            insert(state, row->n_best, other->best[j].token, other->best[j].logit);
+        for (uint32_t j = 0; j < other->n && rescored; j++)
+            output_append(state, kernels, other->columns[j], other->logits[j]);
+        for (uint32_t j = 0; j < other->n && !rescored; j++)
+            insert(state, other->best[j].token, other->best[j].logit);
     }
+    if (rescored)
+        output_keep_best(state, kernels);
+}
+
+double sum_blocks(struct output *output, uint32_t i, uint32_t n_blocks, float *maximum)
+{
+    const float *maxima = output->maxima + (size_t)i * output->n_blocks;
+    const float *sums = output->sums + (size_t)i * output->n_blocks;
+    *maximum = -INFINITY;
+    for (uint32_t b = 0; b < n_blocks; b++)
+        *maximum = maxima[b] > *maximum ? maxima[b] : *maximum;
+    double sum = 0;
+    for (uint32_t b = 0; b < n_blocks; b++) {
+        output->factors[b] = sums[b] > 0 ? kernel_exp(maxima[b] - *maximum) : 0;
+        sum += (double)sums[b] * (double)output->factors[b];
+    }
+    return sum;
+}
+
+static void finish_row(const struct output_group *group, uint32_t i)
+{
+    struct output *output = &group->session->output;
+    struct step_row *row = &group->rows[i];
+    struct output_row *state = &output->shares[0].rows[i];
+    float maximum;
     row->is_nan = state->not_finite;
     row->n_found = row->is_nan ? 0 : state->n;
     row->log_normalizer = 0;
     if (row->is_nan || !row->needs_normalizer)
         return;
-    const float *maxima = output->maxima + (size_t)i * output->n_blocks;
-    const float *sums = output->sums + (size_t)i * output->n_blocks;
-    float maximum = -INFINITY;
-    for (uint32_t b = 0; b < n_blocks; b++)
-        maximum = maxima[b] > maximum ? maxima[b] : maximum;
-    double sum = 0;
-    for (uint32_t b = 0; b < n_blocks; b++)
-        if (sums[b] > 0)
-            sum += (double)sums[b] * (double)kernel_exp(maxima[b] - maximum);
+    double sum = sum_blocks(output, i, group->n_blocks, &maximum);
     row->log_normalizer = sum > 0 ? (double)maximum + kernel_log(sum) : -INFINITY;
 }
 
-/* Up to SESSION_CHUNK rows over the columns of one matrix. */
+static void finish_rescored(const struct output_group *group, uint32_t i)
+{
+    struct step_row *row = &group->rows[i];
+    struct output_row *state = &group->session->output.shares[0].rows[i];
+    const float *decoded = group->states + (size_t)i * group->session->config->width;
+    row->log_normalizer = 0;
+    row->is_nan = state->not_finite || !rescore_row(group, i, state, decoded) ||
+                  (row->logits != NULL && !rescore_all(group, row, decoded));
+    if (row->is_nan)
+        row->n_found = 0;
+}
+
+/* Up to SESSION_CHUNK rows over the columns of one matrix, whose inputs are x [m][w.k]. */
 static bool output_rows(struct session *session, uint32_t m, struct step_row *rows,
-                        const float *states, const struct linear *linear, const uint32_t *tokens,
-                        struct error *err)
+                        const float *states, const float *x, const struct linear *linear,
+                        const uint32_t *tokens, struct error *err)
 {
     struct output *output = &session->output;
     struct operand operand;
-    struct output_group group = {.session = session,
-                                 .rows = rows,
-                                 .operand = &operand,
-                                 .linear = linear,
-                                 .tokens = tokens,
-                                 .n_columns = (uint32_t)linear->w.n,
-                                 .n_blocks =
-                                     (uint32_t)((linear->w.n + OUTPUT_BLOCK - 1) / OUTPUT_BLOCK)};
-    struct profile *profile = session->limits.profile;
-    uint64_t start = profile_start(profile);
-    if (!start_rows(output, m, rows, err))
+    bool rescored = session->network->output.w.kind == MATRIX_F16;
+    struct output_group group = {
+        .session = session,
+        .rows = rows,
+        .operand = &operand,
+        .linear = linear,
+        .tokens = tokens,
+        .n_columns = (uint32_t)linear->w.n,
+        .n_blocks = (uint32_t)((linear->w.n + OUTPUT_BLOCK - 1) / OUTPUT_BLOCK),
+        .states = rescored ? states : NULL,
+        .largest_scale = tokens == NULL ? output->largest_scale : largest_scale(&linear->w)};
+    if (!start_rows(&group, m, err))
         return false;
-    operand_set(session, &operand, &linear->w, m, states, session->config->width);
+    operand_set(session, &operand, &linear->w, m, x, linear->w.k);
     team_run(session->limits.team, output->n_shares, output_work, &group);
-    for (uint32_t i = 0; i < m; i++)
-        finish_row(output, i, group.n_blocks, &rows[i]);
-    profile_stop(profile, PROFILE_OUTPUT, start, m * linear->w.n * linear->w.k,
-                 linear->w.n * linear->w.k * (linear->w.kind == MATRIX_I8 ? 1 : sizeof(float)));
+    for (uint32_t i = 0; i < m; i++) {
+        merge_shares(&group, i);
+        (rescored ? finish_rescored : finish_row)(&group, i);
+    }
     return true;
+}
+
+/* The same with the whole vocabulary: by the preview's narrow product if there is one. */
+static bool output_vocabulary(struct session *session, uint32_t m, struct step_row *rows,
+                              const float *states, struct error *err)
+{
+    const struct network *network = session->network;
+    const struct matrix *projection = &network->preview.projection;
+    struct epilogue plain = {0};
+    if (projection->n == 0)
+        return output_rows(session, m, rows, states, states, &network->output, NULL, err);
+    float *x = session->output.projected;
+    session->kernels->matmul_f32(m, states, projection->k, projection, 0, projection->n, &plain, x,
+                                 projection->n);
+    return output_rows(session, m, rows, states, x, &network->preview.product, NULL, err);
 }
 
 /* Rows [0, m) with the same shortlist; a token outside it has no probability. */
@@ -397,23 +434,31 @@ static bool output_shortlist(struct session *session, uint32_t m, struct step_ro
         return false;
     struct linear linear = {.w = gathered->w,
                             .bias = session->network->output.bias != NULL ? gathered->bias : NULL};
-    return output_rows(session, m, rows, states, &linear, gathered->tokens, err);
+    return output_rows(session, m, rows, states, states, &linear, gathered->tokens, err);
 }
 
 bool output_step(struct session *session, uint32_t n_rows, struct step_row *rows,
                  const float *states, struct error *err)
 {
     size_t width = session->config->width;
+    const struct preview *preview = &session->network->preview;
+    struct profile *profile = session->limits.profile;
     for (uint32_t i = 0, n; i < n_rows; i += n) {
         bool is_short = rows[i].shortlist != NULL;
         for (n = 1; i + n < n_rows && n < SESSION_CHUNK; n++)
             if (is_short ? rows[i + n].sentence != rows[i].sentence : rows[i + n].shortlist != NULL)
                 break;
+        uint64_t start = profile_start(profile);
         bool ok = is_short ? output_shortlist(session, n, rows + i, states + i * width, err)
-                           : output_rows(session, n, rows + i, states + i * width,
-                                         &session->network->output, NULL, err);
+                           : output_vocabulary(session, n, rows + i, states + i * width, err);
         if (!ok)
             return false;
+        const struct matrix *w =
+            preview->product.w.n != 0 ? &preview->product.w : &session->network->output.w;
+        size_t n_columns = is_short ? rows[i].n_shortlist : w->n;
+        size_t k = is_short ? width : w->k;
+        profile_stop(profile, PROFILE_OUTPUT, start, n * n_columns * k,
+                     n_columns * k * (w->kind == MATRIX_I8 ? 1 : sizeof(float)));
     }
     return true;
 }

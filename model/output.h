@@ -18,7 +18,12 @@
 #define OUTPUT_BLOCK 512 /* columns */
 #define OUTPUT_ROWS 64   /* rows of a tile: 128 KiB */
 
+/* Where a network has a preview (network.h), the logits of the best n_best + RESCORE_SPARE tokens
+ * are computed anew from the table. */
+#define RESCORE_SPARE 24
+
 struct session;
+struct network;
 
 /* The output channels of some tokens, gathered once for a sentence. */
 struct gathered {
@@ -37,18 +42,24 @@ struct output_share {
     float *tile;             /* [OUTPUT_ROWS][OUTPUT_BLOCK] */
     uint32_t *indices;       /* [OUTPUT_BLOCK] */
     struct output_row *rows; /* [SESSION_CHUNK] */
-    struct candidate *best;  /* [SESSION_CHUNK][best_stride], shares other than the first */
+    struct candidate *best;  /* [SESSION_CHUNK][list_stride] */
+    float *logits;           /* [SESSION_CHUNK][2 list_stride] rescored, with their columns */
+    uint32_t *columns;
 };
 
 struct output {
     struct output_share *shares; /* [n_shares] */
     unsigned n_shares;
-    uint32_t best_stride;
+    uint32_t list_stride;
     float *maxima, *sums; /* [SESSION_CHUNK][n_blocks] */
+    float *factors;       /* [n_blocks] of one row at a time */
+    float *projected;     /* [SESSION_CHUNK][R] inputs of a preview's product */
+    float largest_scale;  /* of that product's channels */
     uint32_t n_blocks;
 };
 
-bool output_new(struct output *output, unsigned n_shares, uint32_t n_vocabulary, struct error *err);
+bool output_new(struct output *output, unsigned n_shares, const struct network *network,
+                struct error *err);
 void output_free(struct output *output);
 
 /* Answers the rows' questions from their decoder states [n_rows][D]. */

@@ -105,8 +105,7 @@ bool session_new(struct session **out, const struct model *model,
     if (limits->n_slots == 0 || limits->max_rows == 0 || limits->max_tokens == 0)
         error_set(err, ERROR_INTERNAL, "a session without room");
     else if (set_shapes(session, err) && carve(session, err) &&
-             output_new(&session->output, team_size(limits->team), config->target_vocabulary,
-                        err)) {
+             output_new(&session->output, team_size(limits->team), session->network, err)) {
         *out = session;
         return true;
     }

@@ -32,6 +32,16 @@ bool weights_has(const struct weights *weights, const char *name)
     return tensors_find(weights->tensors, name) != NULL;
 }
 
+const struct tensor *weights_find(const struct weights *weights, const char *name)
+{
+    return tensors_find(weights->tensors, name);
+}
+
+enum matrix_kind weights_kind(const struct weights *weights)
+{
+    return weights->kind;
+}
+
 uint64_t weights_bytes(const struct weights *weights)
 {
     return weights->n_bytes;
@@ -199,7 +209,7 @@ static bool add_request(struct weights *weights, struct request request,
     }
     size_t n_bytes;
     if (request.matrix != NULL
-            ? !matrix_bytes(weights->kind, request.n, request.k, &n_bytes)
+            ? !matrix_bytes(request.kind, request.n, request.k, &n_bytes)
             : !checked_mul(request.n, sizeof(float), &n_bytes) ||
                   !checked_mul(n_bytes, request.k != 0 ? request.k : 1, &n_bytes))
         return error_set(err, ERROR_MODEL, "tensor '%s': too large", parts[0].name);
@@ -211,7 +221,15 @@ static bool add_request(struct weights *weights, struct request request,
 bool weights_matrix(struct weights *weights, struct matrix *matrix, size_t k,
                     const struct weight_part *parts, size_t n_parts, struct error *err)
 {
-    return add_request(weights, (struct request){.matrix = matrix, .k = k}, parts, n_parts, err);
+    struct request request = {.matrix = matrix, .kind = weights->kind, .k = k};
+    return add_request(weights, request, parts, n_parts, err);
+}
+
+bool weights_matrix_of(struct weights *weights, struct matrix *matrix, enum matrix_kind kind,
+                       size_t k, const struct weight_part *part, struct error *err)
+{
+    struct request request = {.matrix = matrix, .kind = kind, .k = k};
+    return add_request(weights, request, part, 1, err);
 }
 
 bool weights_vector(struct weights *weights, float **vector, const struct weight_part *parts,

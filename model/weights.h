@@ -42,10 +42,17 @@ void weights_free(struct weights *weights);
 /* True if the checkpoint has a tensor of that name. */
 bool weights_has(const struct weights *weights, const char *name);
 
+/* That tensor, or NULL; and what matrices become. */
+const struct tensor *weights_find(const struct weights *weights, const char *name);
+enum matrix_kind weights_kind(const struct weights *weights);
+
 /* Asks for a matrix of the parts' channels, one after the other, with k inputs. `matrix` and
  * `vector` are filled by weights_load(). False only when memory ends. */
 bool weights_matrix(struct weights *weights, struct matrix *matrix, size_t k,
                     const struct weight_part *parts, size_t n_parts, struct error *err);
+/* The same of one part, as a matrix of the given kind. */
+bool weights_matrix_of(struct weights *weights, struct matrix *matrix, enum matrix_kind kind,
+                       size_t k, const struct weight_part *part, struct error *err);
 bool weights_vector(struct weights *weights, float **vector, const struct weight_part *parts,
                     size_t n_parts, struct error *err);
 

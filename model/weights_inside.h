@@ -17,6 +17,7 @@ struct part {
 
 struct request {
     struct matrix *matrix; /* or NULL: a vector, or a table if k is not 0 */
+    enum matrix_kind kind; /* of the matrix */
     float **vector;
     size_t n, k;
     size_t first_source, n_sources;

@@ -189,13 +189,13 @@ static bool load_matrix(struct loading *loading, const struct request *request, 
     size_t n_bytes = 0;
     float *smooth = NULL;
     if (request->k > CHUNK_FLOATS / 16 ||
-        !matrix_bytes(loading->weights->kind, request->n, request->k, &n_bytes))
+        !matrix_bytes(request->kind, request->n, request->k, &n_bytes))
         return error_set(loading->err, ERROR_MODEL, "matrix too wide: %zu inputs", request->k);
     if (!load_smooth(loading, request, &smooth, arena))
         return false;
     void *memory = carve(loading, n_bytes);
-    matrix_place(request->matrix, loading->weights->kind, request->n, request->k, memory);
-    if (loading->weights->kind == MATRIX_I8)
+    matrix_place(request->matrix, request->kind, request->n, request->k, memory);
+    if (request->kind == MATRIX_I8)
         request->matrix->smooth = smooth;
     size_t channel = 0;
     for (size_t i = 0; i < request->n_sources; i++) {

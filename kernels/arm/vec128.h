@@ -180,6 +180,13 @@ static inline vec vec_scale(vec x, vec shifted)
                    vaddq_u32(p.c, vshlq_n_u32(n.c, 23)), vaddq_u32(p.d, vshlq_n_u32(n.d, 23))});
 }
 
+/* The floats whose bits are the integers x, all below 2^31. */
+static inline vec vec_as_float(vec x)
+{
+    return vec_from_bits((vec_mask){vcvtq_u32_f32(x.a), vcvtq_u32_f32(x.b), vcvtq_u32_f32(x.c),
+                                    vcvtq_u32_f32(x.d)});
+}
+
 /* ---- folds -------------------------------------------------------------------------------- */
 
 /* Folded by 8, then by 4. */

@@ -37,7 +37,10 @@ void avx2_fill(struct kernels *table)
                               .maximum = maximum,
                               .arg_max = arg_max,
                               .sum_exp = sum_exp,
+                              .sum_quick_exp = sum_quick_exp,
                               .select_above = select_above,
+                              .rank_threshold = rank_threshold,
+                              .dots_f16 = dots_f16,
                               .widen_f16 = widen_f16,
                               .narrow_f16 = narrow_f16,
                               .finite_max = finite_max};

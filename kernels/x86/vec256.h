@@ -166,6 +166,13 @@ static inline vec vec_scale(vec a, vec shifted)
     return (vec){vec_scale_half(a.low, shifted.low), vec_scale_half(a.high, shifted.high)};
 }
 
+/* The floats whose bits are the integers a, all below 2^31. */
+static inline vec vec_as_float(vec a)
+{
+    return (vec){_mm256_castsi256_ps(_mm256_cvtps_epi32(a.low)),
+                 _mm256_castsi256_ps(_mm256_cvtps_epi32(a.high))};
+}
+
 /* Lanes folded by 8, 4, 2, 1. */
 static inline float vec_fold(vec a)
 {

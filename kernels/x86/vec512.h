@@ -131,6 +131,12 @@ static inline vec vec_scale(vec a, vec shifted)
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), n));
 }
 
+/* The floats whose bits are the integers a, all below 2^31. */
+static inline vec vec_as_float(vec a)
+{
+    return _mm512_castsi512_ps(_mm512_cvtps_epi32(a));
+}
+
 static inline __m256 vec_high(vec a)
 {
     return _mm512_extractf32x8_ps(a, 1);

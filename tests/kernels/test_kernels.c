@@ -184,9 +184,9 @@ START_TEST(channels_come_back)
     static const size_t shapes[][2] = {{1, 1}, {3, 5}, {16, 64}, {17, 65}, {40, 300}};
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         size_t n = shapes[s][0], k = shapes[s][1], bad_at;
-        struct matrix f32, i8, copy;
+        struct matrix f32, i8, copy, f16;
         void *memory[] = {matrix_new(&f32, MATRIX_F32, n, k), matrix_new(&i8, MATRIX_I8, n, k),
-                          matrix_new(&copy, MATRIX_I8, n, k)};
+                          matrix_new(&copy, MATRIX_I8, n, k), matrix_new(&f16, MATRIX_F16, n, k)};
         float row[300], back[300];
         int8_t values[300], again[300];
         for (size_t j = 0; j < n; j++) {
@@ -199,6 +199,15 @@ START_TEST(channels_come_back)
             ck_assert(matrix_set_channel_f32(&i8, j, row, scalar(), &bad_at));
             matrix_get_channel(&f32, j, back);
             ck_assert_mem_eq(row, back, k * sizeof *row);
+            uint16_t halves[300];
+            float wide[300];
+            row[0] *= 0x1p-20f; /* a subnormal half */
+            ck_assert(matrix_set_channel_f32(&f16, j, row, scalar(), &bad_at));
+            matrix_get_channel(&f16, j, back);
+            scalar()->narrow_f16(k, row, halves);
+            scalar()->widen_f16(k, halves, wide);
+            ck_assert_mem_eq(wide, back, k * sizeof *row);
+            row[0] *= 0x1p20f;
             matrix_get_channel(&i8, j, back);
             for (size_t i = 0; i < k; i++)
                 ck_assert(fabsf(back[i] - row[i]) <= max / 127 * 0.5001f);
@@ -213,7 +222,7 @@ START_TEST(channels_come_back)
             ck_assert_mem_eq(values, again, k);
             ck_assert_int_eq(copy.sums[j], i8.sums[j]);
         }
-        for (size_t i = 0; i < 3; i++)
+        for (size_t i = 0; i < 4; i++)
             free(memory[i]);
     }
 }
@@ -221,7 +230,7 @@ END_TEST
 
 START_TEST(a_channel_that_is_not_finite_is_refused)
 {
-    for (enum matrix_kind kind = MATRIX_F32; kind <= MATRIX_I8; kind++)
+    for (enum matrix_kind kind = MATRIX_F32; kind <= MATRIX_F16; kind++)
         for (size_t at = 0; at < 20; at++) {
             struct matrix w;
             void *memory = matrix_new(&w, kind, 1, 20);

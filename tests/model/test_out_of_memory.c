@@ -4,7 +4,6 @@
 #include "model/arch.h"
 #include "model/calibrated.h"
 #include "model/model.h"
-#include "model/preview_fit.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -79,11 +78,6 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
-static void table_row(const void *argument, size_t i, float *row)
-{
-    matrix_get_channel(argument, i, row);
-}
-
 /* A few rows through the float model, its int8 network, and a preview of its output layer. */
 static bool calibrate(const char *path, struct error *err)
 {
@@ -94,7 +88,6 @@ static bool calibrate(const char *path, struct error *err)
     struct network network;
     struct model_options options = {.precision = PRECISION_F32};
     static const uint32_t ids[8] = {5, 6, 7, 8};
-    static float p[1024 * 2], b[256 * 2];
     struct candidate best;
     struct source_ids source = {ids, 8};
     struct step_row row = {.token = 9, .n_best = 1, .best = &best};
@@ -104,21 +97,16 @@ static bool calibrate(const char *path, struct error *err)
         calibration = calibration_new(model_network(model), model_kernels(model), err);
         ok = calibration != NULL;
     }
-    if (ok)
+    struct calibrated_options how = {.calibration = calibration, .preview_rank = 2};
+    if (ok) {
         limits.observer = calibration_observer(calibration);
+        how.kernels = model_kernels(model);
+        how.output = &model_network(model)->output.w;
+    }
     ok = ok && session_new(&session, model, &limits, err) &&
          session_encode(session, 1, &source, &row.sentence, err) &&
          session_step(session, 1, &row, err) && calibration_finish(calibration, err) &&
-         calibrated_network(&network, model_network(model), model_config(model), calibration,
-                            model_kernels(model), &arena, err);
-    if (ok) {
-        const struct matrix *output = &model_network(model)->output.w;
-        const struct moments *states = calibration_find(calibration, output);
-        struct preview_table table = {output->n, output->k, table_row, output};
-        ck_assert(output->n <= 1024 && output->k <= 256);
-        ok = preview_fit(&table, model_kernels(model), states->sums, (double)states->n_rows, 2, p,
-                         b, NULL, err);
-    }
+         calibrated_network(&network, model_network(model), model_config(model), &how, &arena, err);
     session_free(session);
     calibration_free(calibration);
     model_close(model);

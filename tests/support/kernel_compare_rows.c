@@ -167,7 +167,7 @@ static const char *check_scans(const struct kernels *expected, const struct kern
             for (size_t i = 0; i < n; i++) /* few distinct values: ties, and zeros of both signs */
                 x[i] = turn % 4 == 3 ? rintf(x[i]) * 0.0f : turn % 4 == 1 ? rintf(x[i]) : x[i];
             struct kernel_pair found = kernel_pair(n * sizeof(uint32_t));
-            struct kernel_pair results = kernel_pair(8 * sizeof(double));
+            struct kernel_pair results = kernel_pair(10 * sizeof(double));
             for (int side = 0; side < 2; side++) {
                 const struct kernels *table = side ? actual : expected;
                 double *result = side ? results.actual : results.expected;
@@ -179,11 +179,44 @@ static const char *check_scans(const struct kernels *expected, const struct kern
                 result[3] = (double)table->select_above(n, x, max * 0.5f, indices);
                 result[4] = (double)table->select_above(n, x, max, indices);
                 result[5] = table->finite_max(n, x);
+                for (size_t rank = 1; rank <= n && rank < 40; rank += 6) {
+                    float threshold = table->rank_threshold(n, x, rank);
+                    size_t reach = 0, above = 0;
+                    for (size_t i = 0; i < n; i++) {
+                        reach += x[i] >= threshold;
+                        above += x[i] > threshold;
+                    }
+                    result[7] += threshold;
+                    if (reach < rank || (reach > rank && above >= rank))
+                        return "a threshold of the wrong rank";
+                }
+                result[6] = table->sum_quick_exp(n, x, max - (float)turn * 5);
             }
             if (memcmp(results.expected, results.actual, results.n_bytes) != 0)
                 found = results;
             why = kernel_differs(&found, "n %zu, turn %d", n, turn);
         }
+    return why;
+}
+
+static const char *check_dots(const struct kernels *expected, const struct kernels *actual)
+{
+    const char *why = NULL;
+    for (size_t s = 0; s < COUNT(sizes) * 7 && !why; s++) {
+        size_t k = sizes[s / 7], n = s % 7;
+        float *x = kernel_floats(k, 2);
+        const uint16_t *rows[7];
+        for (size_t i = 0; i < n; i++) {
+            uint16_t *row = guard_new(k * sizeof *row, 0);
+            for (size_t j = 0; j < k; j++)
+                row[j] = (uint16_t)(kernel_random() & 0xbfff); /* finite, subnormals among them */
+            rows[i] = row;
+        }
+        struct kernel_pair y = kernel_pair(n * sizeof(float));
+        expected->dots_f16(n, k, x, rows, y.expected);
+        actual->dots_f16(n, k, x, rows, y.actual);
+        why = kernel_differs(&y, "n %zu, k %zu", n, k);
+    }
     return why;
 }
 
@@ -247,6 +280,7 @@ const struct kernel_check kernel_checks_rows[] = {
     {"activate", check_activate},
     {"elementwise", check_elementwise},
     {"scans", check_scans},
+    {"dots_f16", check_dots},
     {"finite_max", check_finite},
     {"widen", check_widen},
     {"narrow", check_narrow},
