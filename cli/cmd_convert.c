@@ -24,6 +24,7 @@ static bool write_model(const struct options *options, const char *from,
         return false;
     how->model = calibrator_model(calibrator);
     how->calibration = calibrator_calibration(calibrator);
+    how->preview_rank = options->preview_rank;
     bool ok = convert_model(from, to, how, faults, err);
     calibrator_close(calibrator);
     return ok;
@@ -58,6 +59,8 @@ static bool check_usage(const struct options *options, struct error *err)
         return error_set(err, ERROR_USAGE, "convert: needs a model and a new directory");
     if (options->int8 + options->f16 + options->f32 > 1)
         return error_set(err, ERROR_USAGE, "convert: --int8, --f16, --f32: only one of them");
+    if (options->preview_rank != 0 && options->calibrate == NULL)
+        return error_set(err, ERROR_USAGE, "convert: --preview-rank needs --calibrate");
     return options->calibrate == NULL || !(options->f16 || options->f32) ||
            error_set(err, ERROR_USAGE, "convert: --calibrate is for int8, not for --%s",
                      options->f16 ? "f16" : "f32");

@@ -143,6 +143,7 @@ struct options {
     bool ids;
     bool int8, f16, f32; /* convert: to which type */
     const char *trim, *calibrate;
+    uint64_t preview_rank;
     uint64_t runs; /* bench */
     bool profile;  /* bench: add up where the time goes */
 

@@ -109,6 +109,17 @@ static const struct option table[] = {
              "(some hundred lines of the kind that it is for, not those it is tested with), "
              "instead of each weight by itself; takes as long as translating in float32 with one "
              "thread, and is nearer to float32; for models stored as floats"},
+    {.name = "preview-rank",
+     .type = OPTION_NUMBER,
+     .argument = "N",
+     .minimum = 1,
+     .maximum = 65536,
+     .when_unset = "the least multiple of 64 that is near; none if half the model's width is not",
+     .field = AT(preview_rank),
+     .commands = COMMAND_CONVERT,
+     .group = GROUP_MODEL,
+     .help = "with --calibrate: how wide the product is that finds the likeliest tokens, whose "
+             "logits are then computed from float16; narrower is faster, wider nearer to float32"},
     {.name = "cpu",
      .type = OPTION_TEXT,
      .argument = "UNIT",

@@ -10,7 +10,8 @@ struct calibrated_options {
     const struct kernels *kernels;
     const struct matrix *output; /* that of the network that was calibrated; `from` may have some of
                                     its channels only */
-    size_t preview_rank;         /* of the output matrix's preview; 0: the least that is near */
+    size_t preview_rank;         /* of the output matrix's preview, at most the width; 0: the least
+                                    that is near */
 };
 
 /* Makes `out`: the layers' matrices as int8 by calibration; vocabulary tables as halves and with

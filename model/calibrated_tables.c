@@ -92,6 +92,10 @@ static bool make_preview(const struct calibrated *making, const struct matrix *w
     struct preview_table table = {.n = w->n, .width = width, .row = table_row, .argument = w};
     if (rank == 0 && most < MATRIX_DEPTH)
         return true;
+    if (rank > width)
+        return error_set(making->err, ERROR_USAGE,
+                         "a preview of rank %zu: the model's width is %zu, which is the most", rank,
+                         width);
     float *p = memory_new(w->n, most * sizeof *p, making->err);
     float *b = memory_new(most, width * sizeof *b, making->err);
     double *eigenvalues = memory_new(width, sizeof *eigenvalues, making->err);

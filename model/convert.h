@@ -29,7 +29,7 @@ struct convert_options {
     /* int8 alone: quantize by this calibration (calibration.h) of `model`, which is the checkpoint
      * opened as float32. NULL: each weight to its nearest value. */
     const struct calibration *calibration;
-    size_t preview_rank; /* with it; 0: chosen (calibrated.h) */
+    size_t preview_rank; /* with it, as in calibrated.h */
     const struct model *model;
 };
 

@@ -19,6 +19,16 @@ sed 's/$/\r/' text.txt >dos.txt
 expect 'again, on the plainest unit' out= seconds=60 -- "$dragoman" convert --cpu scalar "$marian" scalar --calibrate dos.txt
 check 'on the plainest unit: the same bytes' cmp calibrated/model.safetensors scalar/model.safetensors
 
+# A preview of the output layer, of a rank that is asked for.
+expect 'with a preview' out= -- "$dragoman" convert "$marian" previewed --calibrate text.txt --preview-rank 16
+expect 'with a preview: info --check' out='ok\n' -- "$dragoman" info --check previewed
+check 'with a preview: it is there, and the table is halves' grep -aq '"output_preview.weight":{"dtype":"I8","shape":\[[0-9]*,16\]' previewed/model.safetensors
+"$dragoman" -m previewed -t 1 in.txt >one.txt 2>/dev/null
+expect 'with a preview: the same bytes on two threads' err=any out="$(cat one.txt)\n" -- "$dragoman" -m previewed -t 2 in.txt
+expect 'with a preview: the same bytes on the plainest unit' err=any out="$(cat one.txt)\n" -- "$dragoman" -m previewed --cpu scalar in.txt
+expect 'of too high a rank' rc=2 out= err='.*a preview of rank 999: the model.s width is [0-9]*, which is the most' -- "$dragoman" convert "$marian" none --calibrate text.txt --preview-rank 999
+expect 'a rank without calibration' rc=2 out= err='convert: --preview-rank needs --calibrate' -- "$dragoman" convert "$marian" none --preview-rank 16
+
 # With fewer target pieces: the layers are what they are without.
 expect 'with --trim' out= -- "$dragoman" convert "$marian" trimmed --calibrate text.txt --trim text.txt
 expect 'with --trim: info --check' out='ok\n' -- "$dragoman" info --check trimmed
