@@ -9,7 +9,7 @@
 /* A preview is near enough if it is off by this much on the average: the variance of a logit, in
  * nats squared. The default model's: 0.21 with rank 64, where the lines that equal the float
  * model's became fewer, 0.06 with rank 128, where they did not. */
-#define PREVIEW_ERROR 0.1
+#define PREVIEW_MAX_ERROR 0.1
 
 static void table_row(const void *argument, size_t i, float *row)
 {
@@ -59,11 +59,25 @@ static size_t choose_rank(const double *eigenvalues, size_t width, size_t n, siz
 {
     double error = 0;
     size_t rank = width;
-    while (rank > 0 && error + eigenvalues[rank - 1] <= PREVIEW_ERROR * (double)n)
+    while (rank > 0 && error + eigenvalues[rank - 1] <= PREVIEW_MAX_ERROR * (double)n)
         error += eigenvalues[--rank];
     rank = (rank + MATRIX_DEPTH - 1) / MATRIX_DEPTH * MATRIX_DEPTH;
     rank = rank > 0 ? rank : MATRIX_DEPTH;
     return rank <= most ? rank : most + 1;
+}
+
+/* The variance of what is left out of a logit. */
+static bool set_error(const struct calibrated *making, const double *eigenvalues, size_t n,
+                      size_t width, size_t rank, struct preview *preview)
+{
+    double error = 0;
+    preview->error = arena_new(making->arena, 1, sizeof *preview->error, making->err);
+    if (preview->error == NULL)
+        return false;
+    for (size_t i = width; i > rank; i--)
+        error += eigenvalues[i - 1] > 0 ? eigenvalues[i - 1] : 0;
+    *preview->error = (float)(error / (double)n);
+    return true;
 }
 
 /* The first `rank` columns of p[n][stride] and rows of b[stride][D] as a preview. */
@@ -105,7 +119,8 @@ static bool make_preview(const struct calibrated *making, const struct matrix *w
     if (ok && rank == 0)
         rank = choose_rank(eigenvalues, width, w->n, most);
     if (ok && rank <= most)
-        ok = set_preview(making, p, b, most, w->n, width, rank, preview);
+        ok = set_preview(making, p, b, most, w->n, width, rank, preview) &&
+             set_error(making, eigenvalues, w->n, width, rank, preview);
     memory_free(p);
     memory_free(b);
     memory_free(eigenvalues);

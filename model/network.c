@@ -241,7 +241,9 @@ static bool bind_preview(const struct binding *b, struct preview *preview)
     rank = rank < 1 || rank > c->width ? c->width : rank; /* then the shapes are at fault */
     struct weight_part weight = {.name = PREVIEW_WEIGHT, .n = n, .n_rows = n};
     struct weight_part projection = {.name = PREVIEW_PROJECTION, .n = rank, .n_rows = rank};
+    struct weight_part error = {.name = PREVIEW_ERROR, .n = 1, .n_rows = 1};
     return weights_matrix(b->weights, &preview->product.w, rank, &weight, 1, b->err) &&
+           weights_vector(b->weights, &preview->error, &error, 1, b->err) &&
            weights_matrix_of(b->weights, &preview->projection, MATRIX_F32, c->width, &projection,
                              b->err);
 }

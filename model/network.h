@@ -74,11 +74,13 @@ struct stack {
 struct preview {
     struct matrix projection; /* [R][D], float */
     struct linear product;    /* [V][R], int8; its bias is the output's */
+    float *error;             /* [1] variance of what the product leaves out of a logit */
 };
 
 /* Tensors of a preview in a directory of ours. */
 #define PREVIEW_WEIGHT "output_preview.weight"         /* I8 [V][R], and its scales */
 #define PREVIEW_PROJECTION "output_preview.projection" /* [R][D] */
+#define PREVIEW_ERROR "output_preview.error"           /* [1] */
 
 struct network {
     struct stack encoder, decoder;

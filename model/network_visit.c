@@ -132,7 +132,8 @@ static bool visit_preview(const struct visit *v, const struct preview *preview)
 {
     const struct linear *product = &preview->product;
     return product->w.n == 0 || (visit_vocabulary(v, &product->w, PREVIEW_WEIGHT) &&
-                                 visit_vocabulary(v, &preview->projection, PREVIEW_PROJECTION));
+                                 visit_vocabulary(v, &preview->projection, PREVIEW_PROJECTION) &&
+                                 visit_values(v, PREVIEW_ERROR, preview->error, 1, 1, 0));
 }
 
 bool network_visit(const struct network *network, const struct config *config,

@@ -5,6 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+/* A larger variance than any preview of use has: keeps what a file says in bounds. */
+#define REST_MAX_ERROR 8.0f
+
 /* The largest scale of a channel. */
 static float largest_scale(const struct matrix *w)
 {
@@ -12,6 +15,15 @@ static float largest_scale(const struct matrix *w)
     for (size_t j = 0; w->kind == MATRIX_I8 && j < w->n; j++)
         largest = w->scales[j] > largest ? w->scales[j] : largest;
     return largest;
+}
+
+/* Of a logit that the product gives without a part of variance e, exp(logit + e / 2) is right on
+ * the average, if the part is normally distributed. */
+static float rest_factor(const struct preview *preview)
+{
+    float error = preview->error != NULL ? *preview->error : 0;
+    error = error > REST_MAX_ERROR ? REST_MAX_ERROR : error;
+    return error > 0 ? kernel_exp(error / 2) : 1.0f;
 }
 
 bool output_new(struct output *output, unsigned n_shares, const struct network *network,
@@ -31,6 +43,7 @@ bool output_new(struct output *output, unsigned n_shares, const struct network *
             return false;
     }
     output->largest_scale = largest_scale(&network->preview.product.w);
+    output->rest_factor = rest_factor(&network->preview);
     output->n_blocks = (uint32_t)((n_vocabulary + OUTPUT_BLOCK - 1) / OUTPUT_BLOCK);
     output->projected = memory_new((size_t)SESSION_CHUNK * (rank + 1), sizeof(float), err);
     output->maxima = memory_new((size_t)SESSION_CHUNK * output->n_blocks, sizeof(float), err);
@@ -387,6 +400,7 @@ static bool output_rows(struct session *session, uint32_t m, struct step_row *ro
         .n_columns = (uint32_t)linear->w.n,
         .n_blocks = (uint32_t)((linear->w.n + OUTPUT_BLOCK - 1) / OUTPUT_BLOCK),
         .states = rescored ? states : NULL,
+        .rest_factor = tokens == NULL ? output->rest_factor : 1.0f,
         .largest_scale = tokens == NULL ? output->largest_scale : largest_scale(&linear->w)};
     if (!start_rows(&group, m, err))
         return false;

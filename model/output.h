@@ -55,6 +55,7 @@ struct output {
     float *factors;       /* [n_blocks] of one row at a time */
     float *projected;     /* [SESSION_CHUNK][R] inputs of a preview's product */
     float largest_scale;  /* of that product's channels */
+    float rest_factor;    /* of the exponentials of tokens that are not rescored */
     uint32_t n_blocks;
 };
 

@@ -28,6 +28,7 @@ struct output_group {
     uint32_t n_columns, n_blocks;
     const float *states; /* [m][D] if candidates are rescored from the table, or NULL */
     float largest_scale; /* rescored: of a channel */
+    float rest_factor;   /* rescored: of the exponentials of all other tokens */
 };
 
 static inline uint32_t token_of(const struct output_group *group, uint32_t column)

@@ -132,6 +132,7 @@ bool rescore_row(const struct output_group *group, uint32_t i, struct output_row
         rest = sum_blocks(&group->session->output, i, group->n_blocks, &maximum);
     if (!rescore_list(group, i, state, decoded, &rest) || !set_wanted(group, row, decoded))
         return false;
+    rest *= (double)group->rest_factor;
     if (row->needs_normalizer)
         row->log_normalizer =
             normalizer_of(group->session->kernels, state->n, state->logits, maximum, rest);

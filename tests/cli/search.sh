@@ -39,7 +39,7 @@ odd 38 --stop exhaustive
 
 # Sampling: by seed; what only the likeliest token is left for is greedy search.
 gives 'Ein Hund rennt am Strand spazieren.' --precision f32 --sample --seed 2
-gives 'tree Zwecke läuft am Strand hin.' --precision f32 --sample --seed 3
+gives 'trip obtainer Hund läuft am Strand.' --precision f32 --sample --seed 3
 gives 'Ein Hund rennt am Strand.' --sample --seed 3 --top-k 1
 gives 'Ein Hund rennt am Strand.' --sample --seed 3 --top-p 0.000001
 gives 'Ein Hund rennt am Strand.' --sample --seed 3 --temperature 0.01
