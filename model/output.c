@@ -176,6 +176,7 @@ static void take_block_rescored(const struct output_group *group, struct output_
     float maximum = kernels->maximum(count, x);
     output->maxima[at] = maximum;
     output->sums[at] = 0;
+    state->not_finite |= maximum == INFINITY;
     if (row->needs_normalizer && maximum > -INFINITY)
         output->sums[at] = kernels->sum_quick_exp(count, x, maximum);
     if (!state->has_threshold || maximum >= state->threshold)

@@ -95,9 +95,10 @@ static bool rescore_list(const struct output_group *group, uint32_t i, struct ou
 static double normalizer_of(const struct kernels *kernels, uint32_t n, const float *logits,
                             float maximum, double rest)
 {
-    float highest = n > 0 ? kernels->maximum(n, logits) : maximum;
-    highest = highest > maximum ? highest : maximum;
+    float highest = n > 0 ? kernels->maximum(n, logits) : -INFINITY;
     /* Rounding may leave less than nothing of the rest. */
+    if (rest > 0 && maximum > highest)
+        highest = maximum;
     double sum = rest > 0 ? rest * (double)kernel_exp(maximum - highest) : 0;
     if (n > 0)
         sum += (double)kernels->sum_exp(n, logits, highest);
