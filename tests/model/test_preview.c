@@ -292,6 +292,46 @@ START_TEST(best_and_normalizer)
 }
 END_TEST
 
+/* Tokens 450 apart are the same token twice. */
+static void make_twins(void)
+{
+    const struct linear *output = &preview.network->output;
+    struct matrix *w = &preview.network->preview.product.w;
+    int8_t row[128];
+    for (uint32_t i = 0; i < 450; i++) {
+        memcpy(output->w.f16 + (size_t)(i + 450) * preview.width,
+               output->w.f16 + (size_t)i * preview.width, preview.width * sizeof(uint16_t));
+        matrix_get_channel_i8(w, i, row);
+        matrix_set_channel_i8(w, i + 450, row, w->scales[i]);
+        if (output->bias != NULL)
+            output->bias[i + 450] = output->bias[i];
+    }
+}
+
+START_TEST(the_lower_of_equals)
+{
+    struct candidate best[STEP_MAX_BEST];
+    uint32_t n_twins = 0;
+    preview_open(&preview, _i);
+    make_twins();
+    float *logits = calloc(preview.n_vocabulary, sizeof *logits);
+    for (uint32_t n_best = 1; n_best < 65; n_best++) {
+        struct step_row row = {.token = 7, .n_best = n_best, .best = best, .logits = logits};
+        preview_step(&preview, 1, &row);
+        ck_assert_uint_eq(row.n_found, n_best);
+        check_found(&row, logits);
+        for (uint32_t i = 0; i < n_best; i++)
+            if (best[i].token >= 450 && best[i].token < 900) {
+                ck_assert_uint_gt(i, 0);
+                ck_assert_uint_eq(best[i - 1].token, best[i].token - 450);
+                n_twins++;
+            }
+    }
+    ck_assert_uint_gt(n_twins, 500);
+    free(logits);
+}
+END_TEST
+
 /* One answer of a step of several sentences, by greedy search without scores. */
 START_TEST(greedy)
 {
@@ -400,6 +440,7 @@ int main(void)
     tcase_add_loop_test(tcase, tables_are_halves, 0, PREVIEW_MODELS);
     tcase_add_loop_test(tcase, logits_are_the_tables, 0, PREVIEW_MODELS);
     tcase_add_loop_test(tcase, best_and_normalizer, 0, PREVIEW_MODELS);
+    tcase_add_loop_test(tcase, the_lower_of_equals, 0, PREVIEW_MODELS);
     tcase_add_loop_test(tcase, greedy, 0, PREVIEW_MODELS);
     tcase_add_loop_test(tcase, few_are_left, 0, PREVIEW_MODELS);
     tcase_add_loop_test(tcase, nothing_is_left, 0, PREVIEW_MODELS);

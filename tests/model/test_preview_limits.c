@@ -221,18 +221,25 @@ START_TEST(states_that_overflow)
 }
 END_TEST
 
+/* Of the preview alone: of every other token; or of one, 5 or its opposite 6, which then is all of
+ * the sum, so that nothing remains of that without the rescored. */
 START_TEST(a_preview_that_overflows)
 {
-    static const float factors[] = {1e34f, 1e36f, 3e37f};
-    struct matrix *w = &preview.network->preview.product.w;
+    static const float scales[] = {1e30f, 1e34f, 3e38f};
     preview_open(&preview, _i);
-    w = &preview.network->preview.product.w;
-    for (size_t f = 0; f < sizeof factors / sizeof factors[0]; f++) {
-        for (size_t i = 0; i < w->n; i++)
-            w->scales[i] = i % 2 == 0 ? factors[f] : 1e-3f;
-        preview_renew(&preview);
-        check_clean(false);
-    }
+    struct matrix *w = &preview.network->preview.product.w;
+    int8_t row[128];
+    matrix_get_channel_i8(w, 5, row);
+    for (size_t i = 0; i < w->k; i++)
+        row[i] = (int8_t)-row[i];
+    matrix_set_channel_i8(w, 6, row, w->scales[5]);
+    for (size_t f = 0; f < 3; f++)
+        for (int one = 0; one < 2; one++) {
+            for (size_t i = 0; i < w->n; i++)
+                w->scales[i] = (one ? i == 5 || i == 6 : i % 2 == 0) ? scales[f] : 1e-3f;
+            preview_renew(&preview);
+            check_clean(!one && f == 2);
+        }
 }
 END_TEST
 
