@@ -4,6 +4,8 @@
 #include "base/team.h"
 #include "model/arch.h"
 #include "model/model.h"
+#include "tests/support/model_dir.h"
+#include "tests/support/preview_model.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -26,6 +28,31 @@ static const char *const fixtures[] = {
     "tests/fixtures/npz_prenorm_untied/model.npz",
 };
 #define N_FIXTURES ((int)(sizeof fixtures / sizeof fixtures[0]))
+
+/* Behind them the int8 models that are made of some, with a narrow preview of the output layer. */
+static const int with_preview[] = {0, 1, 3, 5};
+#define N_WITH_PREVIEW ((int)(sizeof with_preview / sizeof with_preview[0]))
+#define PREVIEW_RANK 24
+
+static struct model_dir dir;
+
+static void setup(void)
+{
+    model_dir_new(&dir, NULL);
+}
+
+static void teardown(void)
+{
+    model_dir_free(&dir);
+}
+
+static const char *path_of(int i)
+{
+    if (i < N_FIXTURES)
+        return fixtures[i];
+    make_preview_model(fixtures[with_preview[i - N_FIXTURES]], dir.path, PREVIEW_RANK);
+    return dir.path;
+}
 
 /* Everything a step says about a sentence, one step after the other. */
 struct trace {
@@ -70,6 +97,8 @@ static void set_rows(const struct run *run, struct beam *beam, uint32_t step, st
         /* After the first step the slots change places each time. */
         uint32_t parent = step <= 1 ? 0 : (s + step) % N_SLOTS;
         uint32_t choice = step == 1 ? s : (s + step) % 2;
+        /* With a preview, what is said does not come by the same way when all logits are asked. */
+        bool all = (step + s) % 2 == 0;
         float *wanted_at = wanted_logits[next++ % (MAX_SENTENCES * 8 * N_SLOTS)];
         rows[s] = (struct step_row){
             .sentence = beam->sentence,
@@ -87,7 +116,7 @@ static void set_rows(const struct run *run, struct beam *beam, uint32_t step, st
             .n_shortlist = run->n_shortlist,
             .best = beam->best[s],
             .wanted_logits = wanted_at,
-            .logits = beam->logits[s],
+            .logits = all ? beam->logits[s] : NULL,
             .cross_weights = beam->weights[s],
         };
     }
@@ -194,19 +223,19 @@ static void free_traces(struct trace *traces)
         buffer_free(&traces[i].bytes);
 }
 
-static void alone_and_among_others(int fixture, enum precision precision)
+static void alone_and_among_others(const char *path, enum precision precision)
 {
     struct run run;
     struct model *model;
     struct trace alone[MAX_SENTENCES] = {0}, together[MAX_SENTENCES] = {0};
-    open_run(&run, &model, fixtures[fixture], precision, NULL, 50, NULL);
+    open_run(&run, &model, path, precision, NULL, 50, NULL);
     for (uint32_t i = 0; i < MAX_SENTENCES; i++)
         run_together(&run, i, 1, 1, alone);
     run_together(&run, 0, MAX_SENTENCES, 1, together);
     compare(alone, together, MAX_SENTENCES, "among others");
     close_run(&run, model);
     /* More rows than a chunk, and another cut of the sources. */
-    open_run(&run, &model, fixtures[fixture], precision, NULL, 100000, NULL);
+    open_run(&run, &model, path, precision, NULL, 100000, NULL);
     run_together(&run, 0, MAX_SENTENCES, 4, together);
     compare(alone, together, MAX_SENTENCES, "in many rows");
     close_run(&run, model);
@@ -216,13 +245,13 @@ static void alone_and_among_others(int fixture, enum precision precision)
 
 START_TEST(alone_and_among_others_float)
 {
-    alone_and_among_others(_i, PRECISION_F32);
+    alone_and_among_others(fixtures[_i], PRECISION_F32);
 }
 END_TEST
 
 START_TEST(alone_and_among_others_int8)
 {
-    alone_and_among_others(_i, PRECISION_INT8);
+    alone_and_among_others(path_of(_i), PRECISION_INT8);
 }
 END_TEST
 
@@ -230,12 +259,13 @@ END_TEST
 START_TEST(half_caches)
 {
     size_t n_tables;
+    const char *path = path_of(_i);
     const struct kernels *const *tables = kernels_usable(&n_tables);
     struct trace wanted[MAX_SENTENCES] = {0}, got[MAX_SENTENCES] = {0};
     for (size_t t = 0; t < n_tables; t++) {
         struct run run;
         struct model *model;
-        open_run(&run, &model, fixtures[_i], PRECISION_INT8, tables[t], 100, NULL);
+        open_run(&run, &model, path, PRECISION_INT8, tables[t], 100, NULL);
         session_free(run.session);
         struct session_limits limits = {.n_slots = N_SLOTS,
                                         .max_rows = MAX_SENTENCES * N_SLOTS,
@@ -256,14 +286,15 @@ END_TEST
 START_TEST(every_kernel_table)
 {
     size_t n_tables;
+    const char *path = path_of(_i);
     const struct kernels *const *tables = kernels_usable(&n_tables);
     struct trace wanted[MAX_SENTENCES] = {0}, got[MAX_SENTENCES] = {0};
     for (int p = 0; p < 2; p++) {
         for (size_t t = 0; t < n_tables; t++) {
             struct run run;
             struct model *model;
-            open_run(&run, &model, fixtures[_i], p == 0 ? PRECISION_F32 : PRECISION_INT8, tables[t],
-                     100, NULL);
+            open_run(&run, &model, path, p == 0 ? PRECISION_F32 : PRECISION_INT8, tables[t], 100,
+                     NULL);
             run_together(&run, 0, MAX_SENTENCES, 1, t == 0 ? wanted : got);
             if (t > 0)
                 compare(wanted, got, MAX_SENTENCES, tables[t]->name);
@@ -279,14 +310,17 @@ END_TEST
 
 START_TEST(every_team)
 {
+    static const unsigned sizes[] = {1, 2, 3, 5};
+    const char *path = path_of(_i);
     struct trace wanted[MAX_SENTENCES] = {0}, got[MAX_SENTENCES] = {0};
-    for (unsigned n = 1; n <= 3; n++) {
+    for (size_t i = 0; i < 4; i++) {
+        unsigned n = sizes[i];
         struct run run;
         struct model *model;
         struct team *team;
         ck_assert(team_new(&team, n, &err));
         ck_assert_uint_eq(team_size(team), n);
-        open_run(&run, &model, fixtures[_i], PRECISION_INT8, NULL, 100, team);
+        open_run(&run, &model, path, PRECISION_INT8, NULL, 100, team);
         run_together(&run, 0, MAX_SENTENCES, 4, n == 1 ? wanted : got);
         if (n > 1)
             compare(wanted, got, MAX_SENTENCES, "in a team");
@@ -334,7 +368,7 @@ START_TEST(a_short_shortlist_has_the_same_logits)
     struct run run;
     struct model *model;
     static const uint32_t tokens[] = {2, 5, 17, 511, 512, 700};
-    open_run(&run, &model, fixtures[_i], PRECISION_INT8, NULL, 100, NULL);
+    open_run(&run, &model, path_of(_i), PRECISION_INT8, NULL, 100, NULL);
     float *full = calloc(run.n_vocabulary, sizeof *full);
     uint32_t ids[64];
     struct source_ids source = {.ids = ids, .n_ids = source_ids(model_config(model), 5, ids)};
@@ -364,14 +398,16 @@ END_TEST
 
 int main(void)
 {
+    const int n_all = N_FIXTURES + N_WITH_PREVIEW;
     TCase *tcase = tcase_create("same bytes");
+    tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, alone_and_among_others_float, 0, N_FIXTURES);
-    tcase_add_loop_test(tcase, alone_and_among_others_int8, 0, N_FIXTURES);
-    tcase_add_loop_test(tcase, every_kernel_table, 0, N_FIXTURES);
-    tcase_add_loop_test(tcase, half_caches, 0, N_FIXTURES);
-    tcase_add_loop_test(tcase, every_team, 0, N_FIXTURES);
+    tcase_add_loop_test(tcase, alone_and_among_others_int8, 0, n_all);
+    tcase_add_loop_test(tcase, every_kernel_table, 0, n_all);
+    tcase_add_loop_test(tcase, half_caches, 0, n_all);
+    tcase_add_loop_test(tcase, every_team, 0, n_all);
     tcase_add_loop_test(tcase, shortlists, 0, N_FIXTURES);
-    tcase_add_loop_test(tcase, a_short_shortlist_has_the_same_logits, 0, N_FIXTURES);
+    tcase_add_loop_test(tcase, a_short_shortlist_has_the_same_logits, 0, n_all);
     tcase_set_timeout(tcase, 120);
     Suite *suite = suite_create("engine");
     suite_add_tcase(suite, tcase);
