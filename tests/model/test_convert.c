@@ -3,7 +3,9 @@
 #include "base/json.h"
 #include "model/arch.h"
 #include "model/convert.h"
+#include "model/network.h"
 #include "tests/support/model_dir.h"
+#include "tests/support/preview_model.h"
 
 #include <check.h>
 #include <math.h>
@@ -191,14 +193,100 @@ START_TEST(stays_hugging_face)
 }
 END_TEST
 
+/* ---- with a preview of the output layer -------------------------------------------------------
+ */
+
+static char *read_weights(const char *directory, size_t *n_bytes)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/model.safetensors", directory);
+    return model_dir_read(path, n_bytes);
+}
+
+/* Of the preview itself: once more the same file, so the same bytes of all tensors. */
+START_TEST(int8_with_a_preview)
+{
+    static const char *const from[] = {"tests/fixtures/marian_odd", "tests/fixtures/t5gated_odd",
+                                       "tests/fixtures/npz_prenorm_untied/model.npz"};
+    struct model_dir preview;
+    size_t n_a, n_b;
+    model_dir_new(&preview, NULL);
+    make_preview_model(from[_i], preview.path, 20);
+    same_bytes(preview.path, CONVERT_INT8, PRECISION_INT8);
+    char *a = read_weights(preview.path, &n_a), *b = read_weights(out.path, &n_b);
+    ck_assert_ptr_nonnull(memmem(a, n_a, PREVIEW_WEIGHT, strlen(PREVIEW_WEIGHT)));
+    ck_assert_ptr_nonnull(memmem(a, n_a, PREVIEW_PROJECTION, strlen(PREVIEW_PROJECTION)));
+    ck_assert_uint_eq(n_a, n_b);
+    ck_assert_mem_eq(a, b, n_a);
+    free(a);
+    free(b);
+    model_dir_free(&preview);
+}
+END_TEST
+
+/* Floats have no use for it. */
+START_TEST(float32_of_a_preview)
+{
+    struct model_dir preview;
+    size_t n_bytes;
+    model_dir_new(&preview, NULL);
+    make_preview_model("tests/fixtures/marian_odd", preview.path, 20);
+    if (_i == 0)
+        same_bytes(preview.path, CONVERT_F32, PRECISION_F32);
+    else
+        convert(preview.path, &(struct convert_options){.type = CONVERT_F16});
+    char *bytes = read_weights(out.path, &n_bytes);
+    ck_assert_ptr_null(memmem(bytes, n_bytes, "output_preview", 14));
+    free(bytes);
+    struct buffer faults = {0};
+    ck_assert_msg(model_check(out.path, &(struct model_options){0}, &faults, &err), "%s", err.text);
+    ck_assert_msg(faults.n_bytes == 0, "%s", faults.bytes);
+    model_dir_free(&preview);
+}
+END_TEST
+
+/* The kept channels of the product, as they were; the projection is the same. */
+static void check_trimmed_preview(const char *from, const uint32_t *new_ids, uint32_t n)
+{
+    struct model *before, *after;
+    struct model_options options = {.precision = PRECISION_INT8};
+    int8_t x[16], y[16];
+    ck_assert(model_open(&before, from, &options, NULL, &err));
+    ck_assert(model_open(&after, out.path, &options, NULL, &err));
+    const struct preview *a = &model_network(before)->preview, *b = &model_network(after)->preview;
+    ck_assert_uint_eq(b->product.w.k, 16);
+    ck_assert_uint_eq(b->product.w.n, model_config(after)->target_vocabulary);
+    for (uint32_t id = 0; id < n; id++) {
+        if (new_ids[id] == UINT32_MAX)
+            continue;
+        matrix_get_channel_i8(&a->product.w, id, x);
+        matrix_get_channel_i8(&b->product.w, new_ids[id], y);
+        ck_assert_mem_eq(x, y, sizeof x);
+        ck_assert(a->product.w.scales[id] == b->product.w.scales[new_ids[id]]);
+        ck_assert(a->product.bias[id] == b->product.bias[new_ids[id]]);
+    }
+    ck_assert_uint_eq(a->projection.n, b->projection.n);
+    ck_assert_mem_eq(a->projection.f32, b->projection.f32,
+                     a->projection.n * a->projection.k * sizeof(float));
+    model_close(before);
+    model_close(after);
+}
+
+/* Without and with a preview of the output layer. */
 START_TEST(trimmed_vocabulary)
 {
-    static const char *const from = "tests/fixtures/marian_swish_multi";
+    const char *from = "tests/fixtures/marian_swish_multi";
+    struct model_dir preview;
     struct config before, after;
     uint32_t n_before, n_after, kept[200], mapped[N_STEPS], new_ids[1000];
     cJSON *old, *new;
     for (uint32_t i = 0; i < 200; i++)
         kept[i] = 2 + i * 3;
+    model_dir_new(&preview, NULL);
+    if (_i == 2) {
+        make_preview_model(from, preview.path, 16);
+        from = preview.path;
+    }
     enum precision precision = _i == 0 ? PRECISION_F32 : PRECISION_INT8;
     convert(from, &(struct convert_options){
                       .type = _i == 0 ? CONVERT_F32 : CONVERT_INT8, .kept = kept, .n_kept = 200});
@@ -232,6 +320,9 @@ START_TEST(trimmed_vocabulary)
     free(b);
     cJSON_Delete(old);
     cJSON_Delete(new);
+    if (_i == 2)
+        check_trimmed_preview(from, new_ids, n_before);
+    model_dir_free(&preview);
 }
 END_TEST
 
@@ -278,7 +369,9 @@ int main(void)
     tcase_add_loop_test(tcase, int8, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, float16, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, stays_hugging_face, 0, 14); /* the first seven, in two types */
-    tcase_add_loop_test(tcase, trimmed_vocabulary, 0, 2);
+    tcase_add_loop_test(tcase, trimmed_vocabulary, 0, 3);
+    tcase_add_loop_test(tcase, int8_with_a_preview, 0, 3);
+    tcase_add_loop_test(tcase, float32_of_a_preview, 0, 2);
     tcase_add_test(tcase, refuses);
     tcase_add_loop_test(tcase, epsilons, 0, 6);
     tcase_set_timeout(tcase, 60);
