@@ -272,6 +272,29 @@ static bool model_options(struct model_options *out, const struct options *optio
     return out->kernels != NULL || error_set(err, ERROR_USAGE, "--cpu: %s", why);
 }
 
+/* The types of the tensors, that with the most bytes first: "I8 F16 F32". */
+static bool report_types(struct report *r, const struct tensors *tensors)
+{
+    uint64_t n_bytes[TENSOR_INTGEMM8 + 1] = {0};
+    struct buffer list = {0};
+    bool ok = true;
+    for (size_t i = 0; i < tensors_count(tensors); i++)
+        n_bytes[tensors_at(tensors, i)->type] += tensors_at(tensors, i)->n_bytes;
+    for (;;) {
+        size_t most = 0;
+        for (size_t type = 1; type <= TENSOR_INTGEMM8; type++)
+            most = n_bytes[type] > n_bytes[most] ? type : most;
+        if (n_bytes[most] == 0 || !ok)
+            break;
+        ok = buffer_printf(&list, r->err, "%s%s", list.n_bytes > 0 ? " " : "",
+                           tensor_type_name((enum tensor_type)most));
+        n_bytes[most] = 0;
+    }
+    ok = ok && report_text(r, "stored_type", list.n_bytes > 0 ? list.bytes : "?", NULL);
+    buffer_free(&list);
+    return ok;
+}
+
 /* Opens the model as translating would, so that what is said of its memory is what it takes. */
 static bool report_model(struct report *r, const char *path, const struct options *from)
 {
@@ -286,11 +309,7 @@ static bool report_model(struct report *r, const char *path, const struct option
         n_parameters += tensors_at(tensors, i)->n_elements;
     ok = ok && report_text(r, "path", path, NULL) && report_network(r, model_config(model)) &&
          report_languages(r, path, model_config(model)) && report_files(r, path, tensors) &&
-         report_number(r, "stored_parameters", n_parameters, NULL) &&
-         report_text(r, "stored_type",
-                     tensors_count(tensors) > 0 ? tensor_type_name(tensors_at(tensors, 0)->type)
-                                                : "?",
-                     NULL) &&
+         report_number(r, "stored_parameters", n_parameters, NULL) && report_types(r, tensors) &&
          report_text(r, "precision", model_precision(model) == PRECISION_F32 ? "f32" : "int8",
                      NULL) &&
          report_text(r, "unit", model_kernels(model)->name, NULL) &&

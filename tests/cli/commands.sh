@@ -8,7 +8,9 @@ echo "$en" >in.txt
 expect 'info of the default model' -- "$dragoman" info
 check 'info: family and vocabulary' bash -c 'grep -qE "^family +MarianMT$" .out && grep -qE "^source_vocabulary +10001$" .out'
 check 'info: a value and where it came from' grep -qE '^beam +4  \(generation configuration\)$' .out
+check 'info: what int8 weights are stored as' grep -qE '^stored_type +I8 (F16 )?F32$' .out
 expect 'info --json' -- "$dragoman" info --json "$marian"
+check 'info --json: what floats are stored as' grep -q '"stored_type":"F32",' .out
 if command -v python3 >/dev/null; then
     check 'info --json is JSON' python3 -c 'import json,sys; d=json.load(open(".out")); sys.exit(not (d["family"]=="MarianMT" and d["weight_bytes"]>0))'
 fi
@@ -32,6 +34,10 @@ check 'info: defaults and where they are from' bash -c 'grep -qx "max_length    
 expect 'info of 202 languages' -- "$dragoman" info "$fixtures/nllb"
 check 'info of 202 languages' grep -qE '^languages +ace_Arab .* arb_Arab ars_Arab ... .202: --languages.$' .out
 expect 'info of one file' -- "$dragoman" info "$fixtures/npz_ssru/model.npz"
+expect 'info of types' -- "$dragoman" info "$fixtures/npz_ssru/model.intgemm8.bin"
+check 'info of types: that with the most bytes first' grep -qx 'stored_type          INTGEMM8 F32' .out
+expect 'info of types --json' -- "$dragoman" info --json "$fixtures/npz_ssru/model.intgemm8.bin"
+check 'info of types --json: one string' grep -q '"stored_type":"INTGEMM8 F32",' .out
 expect 'info of a model without its tokenizer' rc=2 out= err='broken2/config.json: No such file or directory' -- "$dragoman" info broken2
 expect 'info of a bilingual model' -- "$dragoman" info "$marian"
 check 'info of a bilingual model: direction' grep -qx 'direction            en-de' .out
