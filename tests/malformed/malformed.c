@@ -302,7 +302,8 @@ static size_t parts_of(const struct tiny_model *model, const char *name, enum ti
         parts[n++] = TINY_OPTIONS;
         parts[n++] = TINY_ARRAY;
     }
-    if (model->kind == TINY_SAFETENSORS && strcmp(name, "model.safetensors") == 0)
+    if ((model->kind == TINY_SAFETENSORS && strcmp(name, "model.safetensors") == 0) ||
+        (model->kind == TINY_PREVIEW && strcmp(name, "b.safetensors") == 0))
         parts[n++] = TINY_HEADER;
     if (model->shortlist != NULL && strcmp(name, model->shortlist) == 0)
         parts[n++] = TINY_SUMMED;
@@ -314,6 +315,8 @@ static bool is_target(enum tiny_kind kind, const char *name)
 {
     bool shared = kind == TINY_SHARDS || kind == TINY_TORCH_ZIP || kind == TINY_TORCH_STREAM;
     bool spm = strcmp(name, "source.spm") == 0 || strcmp(name, "target.spm") == 0;
+    if (kind == TINY_PREVIEW)
+        return strcmp(name, "b.safetensors") == 0;
     if (shared)
         return strstr(name, "safetensors") != NULL || strstr(name, ".bin") != NULL;
     return !spm || kind == TINY_SAFETENSORS;

@@ -1,6 +1,6 @@
 #include "tests/support/tiny_models.h"
 
-#include "model/names.h"
+#include "model/network.h"
 #include "tests/support/spm_builder.h"
 
 #include <stdio.h>
@@ -9,6 +9,8 @@
 
 #define WIDTH 8
 #define MOST_ARRAYS 64
+#define PREVIEW_RANK 4
+#define PREVIEW_ARRAYS 5 /* the last ones: what the output layer is made of */
 
 static const char *const tokens[TINY_VOCABULARY] = {"</s>",
                                                     "<unk>",
@@ -99,6 +101,29 @@ static void add_scalar(struct arrays *arrays, const char *name, enum tensor_type
     arrays->items[i].values = value;
 }
 
+/* The output layer's preview, and as halves the table it is of. */
+static void add_preview(struct arrays *arrays)
+{
+    static uint16_t halves[TINY_VOCABULARY * WIDTH];
+    static int8_t codes[TINY_VOCABULARY * PREVIEW_RANK];
+    static float scales[TINY_VOCABULARY];
+    struct array *table = &arrays->items[arrays->n - 2];
+    for (size_t i = 0; i < TINY_VOCABULARY * WIDTH; i++)
+        halves[i] = half_of(((const float *)table->values)[i]);
+    for (size_t i = 0; i < TINY_VOCABULARY * PREVIEW_RANK; i++)
+        codes[i] = (int8_t)(i * 37 % 255 - 127);
+    for (size_t i = 0; i < TINY_VOCABULARY; i++)
+        scales[i] = 0.001f * (float)(1 + i % 3);
+    table->type = TENSOR_F16;
+    table->values = halves;
+    add(arrays, PREVIEW_WEIGHT, TINY_VOCABULARY, PREVIEW_RANK);
+    arrays->items[arrays->n - 1].type = TENSOR_I8;
+    arrays->items[arrays->n - 1].values = codes;
+    add(arrays, PREVIEW_WEIGHT ".scale", TINY_VOCABULARY, 0);
+    arrays->items[arrays->n - 1].values = scales;
+    add(arrays, PREVIEW_PROJECTION, PREVIEW_RANK, WIDTH);
+}
+
 static struct arrays *arrays_new(enum tiny_kind kind)
 {
     static const int8_t heads[2] = {2, 0}, no = 0;
@@ -130,6 +155,8 @@ static struct arrays *arrays_new(enum tiny_kind kind)
         arrays->items[arrays->n - 1].shape[0] = 1;
         arrays->items[arrays->n - 1].shape[1] = TINY_VOCABULARY;
     }
+    if (kind == TINY_PREVIEW)
+        add_preview(arrays);
     return arrays;
 }
 
@@ -246,24 +273,25 @@ static struct buffer *file(struct tiny_model *model, const char *name)
     return &model->files[model->n_files++].bytes;
 }
 
-static void make_shards(struct tiny_model *model, const struct arrays *arrays)
+/* The first n_first arrays in one file, the others in another. */
+static void make_shards(struct tiny_model *model, const struct arrays *arrays, size_t n_first)
 {
     struct buffer *index = file(model, "model.safetensors.index.json");
-    size_t half = arrays->n / 2;
     put_text(index, "{\"metadata\": {\"total_size\": 4096}, \"weight_map\": {");
     for (size_t i = 0; i < arrays->n; i++)
         if (!buffer_printf(index, NULL, "%s\n \"%s\": \"%c.safetensors\"", i > 0 ? "," : "",
-                           arrays->items[i].name, i < half ? 'a' : 'b'))
+                           arrays->items[i].name, i < n_first ? 'a' : 'b'))
             abort();
     put_text(index, "}}");
-    checkpoint_safetensors(file(model, "a.safetensors"), arrays->items, half);
-    checkpoint_safetensors(file(model, "b.safetensors"), arrays->items + half, arrays->n - half);
+    checkpoint_safetensors(file(model, "a.safetensors"), arrays->items, n_first);
+    checkpoint_safetensors(file(model, "b.safetensors"), arrays->items + n_first,
+                           arrays->n - n_first);
 }
 
 void tiny_model_make(struct tiny_model *model, enum tiny_kind kind)
 {
     static const char *const names[] = {"safetensors", "shards", "torch-zip", "torch-stream",
-                                        "npz",         "bin",    "ct2"};
+                                        "npz",         "bin",    "ct2",       "preview"};
     struct arrays *arrays = arrays_new(kind);
     *model = (struct tiny_model){.kind = kind, .name = names[kind]};
     switch (kind) {
@@ -271,7 +299,10 @@ void tiny_model_make(struct tiny_model *model, enum tiny_kind kind)
         checkpoint_safetensors(file(model, "model.safetensors"), arrays->items, arrays->n);
         break;
     case TINY_SHARDS:
-        make_shards(model, arrays);
+        make_shards(model, arrays, arrays->n / 2);
+        break;
+    case TINY_PREVIEW:
+        make_shards(model, arrays, arrays->n - PREVIEW_ARRAYS);
         break;
     case TINY_TORCH_ZIP:
         checkpoint_torch_zip(file(model, "pytorch_model.bin"), arrays->items, arrays->n);
@@ -298,7 +329,7 @@ void tiny_model_make(struct tiny_model *model, enum tiny_kind kind)
     case TINY_COUNT:
         abort();
     }
-    if (kind <= TINY_TORCH_STREAM) {
+    if (kind <= TINY_TORCH_STREAM || kind == TINY_PREVIEW) {
         put_text(file(model, "config.json"), config_json);
         put_text(file(model, "generation_config.json"), generation_json);
         put_text(file(model, "tokenizer_config.json"), tokenizer_json);

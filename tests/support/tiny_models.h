@@ -18,9 +18,10 @@ enum tiny_kind {
     TINY_SHARDS,      /* the same in two files and their index */
     TINY_TORCH_ZIP,
     TINY_TORCH_STREAM,
-    TINY_NPZ, /* Marian: vocab.yml, decoder.yml, source.spm, target.spm */
-    TINY_BIN, /* Bergamot: vocab.spm, lex.s2t.bin */
-    TINY_CT2, /* CTranslate2: shared_vocabulary.json, source.spm, target.spm */
+    TINY_NPZ,     /* Marian: vocab.yml, decoder.yml, source.spm, target.spm */
+    TINY_BIN,     /* Bergamot: vocab.spm, lex.s2t.bin */
+    TINY_CT2,     /* CTranslate2: shared_vocabulary.json, source.spm, target.spm */
+    TINY_PREVIEW, /* ours, as int8 with a preview of the output layer, which is in b.safetensors */
     TINY_COUNT
 };
 
