@@ -20,7 +20,7 @@ static bool exact_logits(const struct session *session, const float *decoded,
                          const uint32_t *tokens, uint32_t n, float *logits)
 {
     const struct linear *output = &session->network->output;
-    const uint16_t *rows[RESCORE_TOKENS];
+    const uint16_t *rows[RESCORE_TOKENS] = {0};
     bool finite = true;
     for (uint32_t i = 0; i < n; i++)
         rows[i] = output->w.f16 + (size_t)tokens[i] * output->w.k;
