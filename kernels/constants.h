@@ -22,8 +22,8 @@
 #define EXP_3 0x1.123a2p-7f
 #define EXP_4 0x1.6a23cep-10f
 
-/* Of kernel_quick_exp(): 2^23 / ln 2; 2^23 times the exponent field of 1, less the logarithm to base
- * 2 of the mean of (1 + f) / 2^f, so that the errors have mean 0; and limits of normal floats. */
+/* Of kernel_quick_exp(): 2^23 / ln 2; 2^23 times the exponent field of 1, less the logarithm to
+ * base 2 of the mean of (1 + f) / 2^f, so that the errors have mean 0; limits of normal floats. */
 #define QUICK_EXP_SCALE 0x1.715476p+23f
 #define QUICK_EXP_ONE 0x1.fbc516p+29f
 #define QUICK_EXP_LOW 0x1p+23f

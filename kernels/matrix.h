@@ -29,7 +29,7 @@
 enum matrix_kind {
     MATRIX_F32,
     MATRIX_I8,
-    MATRIX_F16 /* a table of IEEE halves: single channels are read, products have no kernel for it */
+    MATRIX_F16 /* a table of IEEE halves: channels are read, products have no kernel for it */
 };
 
 struct kernels;
@@ -58,7 +58,7 @@ bool matrix_bytes(enum matrix_kind kind, size_t n, size_t k, size_t *n_bytes);
 void matrix_place(struct matrix *w, enum matrix_kind kind, size_t n, size_t k, void *memory);
 
 /* Sets output channel j from k floats: copied (float), rounded to the nearest half, or quantized
- * with scale = max |row| / 127 (int8). Returns false if a value is not finite; *bad_at says which. */
+ * with scale = max |row| / 127 (int8). Returns false if a value is not finite; *bad_at: which. */
 bool matrix_set_channel_f32(struct matrix *w, size_t j, const float *row,
                             const struct kernels *kernels, size_t *bad_at);
 

@@ -183,8 +183,8 @@ static inline vec vec_scale(vec x, vec shifted)
 /* The floats whose bits are the integers x, all below 2^31. */
 static inline vec vec_as_float(vec x)
 {
-    return vec_from_bits((vec_mask){vcvtq_u32_f32(x.a), vcvtq_u32_f32(x.b), vcvtq_u32_f32(x.c),
-                                    vcvtq_u32_f32(x.d)});
+    return vec_from_bits(
+        (vec_mask){vcvtq_u32_f32(x.a), vcvtq_u32_f32(x.b), vcvtq_u32_f32(x.c), vcvtq_u32_f32(x.d)});
 }
 
 /* ---- folds -------------------------------------------------------------------------------- */
