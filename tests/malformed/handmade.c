@@ -186,11 +186,18 @@ static const struct {
 #define N_CONTENTS (sizeof contents / sizeof contents[0])
 #define N_EDITS (sizeof edits / sizeof edits[0])
 
+/* Edits of a header are of the one that has a preview. */
+static bool applies(const struct target *target, size_t number)
+{
+    return edits[number].part == target->part &&
+           (target->part != TINY_HEADER || target->model->kind == TINY_PREVIEW);
+}
+
 size_t handmade_count(const struct target *target)
 {
     size_t count = N_CONTENTS;
     for (size_t i = 0; i < N_EDITS; i++)
-        count += edits[i].part == target->part;
+        count += applies(target, i);
     return count;
 }
 
@@ -215,7 +222,7 @@ void handmade_make(const struct target *target, size_t index, struct buffer *out
     }
     index -= N_CONTENTS;
     for (size_t i = 0; i < N_EDITS; i++)
-        if (edits[i].part == target->part && index-- == 0) {
+        if (applies(target, i) && index-- == 0) {
             edit(target, i, out);
             return;
         }
