@@ -122,6 +122,7 @@ static void add_preview(struct arrays *arrays)
     add(arrays, PREVIEW_WEIGHT ".scale", TINY_VOCABULARY, 0);
     arrays->items[arrays->n - 1].values = scales;
     add(arrays, PREVIEW_PROJECTION, PREVIEW_RANK, WIDTH);
+    add(arrays, PREVIEW_ERROR, 1, 0);
 }
 
 static struct arrays *arrays_new(enum tiny_kind kind)
