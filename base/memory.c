@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Sizes are rounded up to the alignment; AddressSanitizer is told that the rest is nobody's, or it
  * would not see an access just past the end, or just before the next object of an arena. */
@@ -94,6 +95,26 @@ char *memory_text(const char *text, size_t n_bytes, struct error *err)
     return copy;
 }
 
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+
+/* Asks for huge pages where whole ones fit: a model is read with a five-hundredth of the page
+ * faults, which were most of the time until the first translation, and its weights need few entries
+ * of the cache of addresses. All of an arena's blocks is used, so nothing is wasted. A system that
+ * does not know them refuses, and nothing is lost. */
+static void ask_for_huge_pages(void *memory, size_t n_bytes)
+{
+#ifdef MADV_HUGEPAGE
+    uintptr_t begin = (uintptr_t)memory, end = begin + n_bytes;
+    uintptr_t first = (begin + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+    uintptr_t last = end / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+    if (last > first)
+        (void)madvise((char *)memory + (first - begin), last - first, MADV_HUGEPAGE);
+#else
+    (void)memory;
+    (void)n_bytes;
+#endif
+}
+
 static struct arena_block *arena_add_block(struct arena *arena, size_t n_bytes, struct error *err)
 {
     size_t total, least = arena->n_bytes;
@@ -108,6 +129,7 @@ static struct arena_block *arena_add_block(struct arena *arena, size_t n_bytes, 
     struct arena_block *block = memory_new_raw(total, 1, err);
     if (block == NULL)
         return NULL;
+    ask_for_huge_pages(block, total);
     *block = (struct arena_block){.next = arena->blocks, .n_bytes = n_bytes, .used = 0};
     arena->blocks = block;
     arena->n_bytes += total;

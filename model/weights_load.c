@@ -4,8 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-/* Floats read at once. */
-#define CHUNK_FLOATS ((size_t)1 << 20)
+/* Floats read at once, and the widest matrix. */
+#define CHUNK_FLOATS ((size_t)1 << 18)
+#define MAX_INPUTS ((size_t)1 << 16)
 
 struct loading {
     const struct weights *weights;
@@ -188,8 +189,7 @@ static bool load_matrix(struct loading *loading, const struct request *request, 
 {
     size_t n_bytes = 0;
     float *smooth = NULL;
-    if (request->k > CHUNK_FLOATS / 16 ||
-        !matrix_bytes(request->kind, request->n, request->k, &n_bytes))
+    if (request->k > MAX_INPUTS || !matrix_bytes(request->kind, request->n, request->k, &n_bytes))
         return error_set(loading->err, ERROR_MODEL, "matrix too wide: %zu inputs", request->k);
     if (!load_smooth(loading, request, &smooth, arena))
         return false;
