@@ -1,6 +1,7 @@
 #include "model/gptq.h"
 
 #include "base/memory.h"
+#include "model/dot.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -65,18 +66,6 @@ static double damping_of(size_t k, const double *h)
     for (size_t i = 0; h != NULL && i < k; i++)
         sum += h[i * k + i];
     return sum > 0 ? DAMPING * sum / (double)k : 1;
-}
-
-static double dot(size_t n, const double *a, const double *b)
-{
-    double sums[4] = {0};
-    size_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (size_t j = 0; j < 4; j++)
-            sums[j] += a[i + j] * b[i + j];
-    for (; i < n; i++)
-        sums[0] += a[i] * b[i];
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 /* H = M D M^T from the last column up: u holds M in its upper half, row by row, and `scaled` a

@@ -1,6 +1,7 @@
 #include "model/symmetric.h"
 
 #include "base/memory.h"
+#include "model/dot.h"
 
 #include <float.h>
 #include <math.h>
@@ -8,19 +9,6 @@
 
 /* QR steps for each eigenvalue: two or three do, and more than this never happens. */
 #define MOST_STEPS 64
-
-/* Four sums side by side, for one would wait for itself. */
-static double dot(size_t n, const double *a, const double *b)
-{
-    double sums[4] = {0};
-    size_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (size_t j = 0; j < 4; j++)
-            sums[j] += a[i + j] * b[i + j];
-    for (; i < n; i++)
-        sums[0] += a[i] * b[i];
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
 
 /* A sum of squares that is nothing where the largest element is 1. */
 #define NEGLIGIBLE 1e-40
