@@ -2,6 +2,8 @@
 
 #include "cli/engine.h"
 #include "cli/lines.h"
+#include "model/calibrated.h"
+#include "model/model.h"
 
 #define MAX_LINE ((size_t)16 << 20)
 
@@ -24,6 +26,14 @@ static bool finish(struct calibrator *calibrator, const char *path, struct error
     return false;
 }
 
+/* Before all the work, not after it. */
+static bool check_rank(const struct options *options, const struct calibrator *calibrator,
+                       struct error *err)
+{
+    const struct config *config = model_config(calibrator_model(calibrator));
+    return calibrated_check_rank(options->preview_rank, config->width, err);
+}
+
 struct calibrator *calibrate(const struct options *options, const char *model, struct error *err)
 {
     struct line_input_options how = {.max_bytes = MAX_LINE, .terminator = '\n'};
@@ -38,7 +48,7 @@ struct calibrator *calibrate(const struct options *options, const char *model, s
     settings.pieces = options->pieces;
     bool ok = line_input_open(&input, options->calibrate, &how, err) &&
               calibrator_open(&calibrator, model, &settings, err) &&
-              translate_lines(calibrator, input, err) &&
+              check_rank(options, calibrator, err) && translate_lines(calibrator, input, err) &&
               finish(calibrator, options->calibrate, err);
     line_input_close(input);
     if (ok)

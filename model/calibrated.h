@@ -14,6 +14,9 @@ struct calibrated_options {
                                     that is near */
 };
 
+/* ERROR_USAGE if a preview of a model that wide cannot have that rank. */
+bool calibrated_check_rank(size_t rank, size_t width, struct error *err);
+
 /* Makes `out`: the layers' matrices as int8 by calibration; vocabulary tables as halves and with
  * them the output's preview, or, if none of a useful rank is near the output, as int8 to the
  * nearest value; all else as in `from`, which must outlive it. What is new lives in `arena`. Tied

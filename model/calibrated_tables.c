@@ -98,6 +98,14 @@ static bool set_preview(const struct calibrated *making, const float *p, const f
     return ok;
 }
 
+bool calibrated_check_rank(size_t rank, size_t width, struct error *err)
+{
+    return rank <= width ||
+           error_set(err, ERROR_USAGE,
+                     "a preview of rank %zu: the model's width is %zu, which is the most", rank,
+                     width);
+}
+
 /* Leaves `preview` empty if no rank up to half the width is near. */
 static bool make_preview(const struct calibrated *making, const struct matrix *w,
                          const struct moments *states, size_t rank, struct preview *preview)
@@ -106,10 +114,8 @@ static bool make_preview(const struct calibrated *making, const struct matrix *w
     struct preview_table table = {.n = w->n, .width = width, .row = table_row, .argument = w};
     if (rank == 0 && most < MATRIX_DEPTH)
         return true;
-    if (rank > width)
-        return error_set(making->err, ERROR_USAGE,
-                         "a preview of rank %zu: the model's width is %zu, which is the most", rank,
-                         width);
+    if (!calibrated_check_rank(rank, width, making->err))
+        return false;
     float *p = memory_new(w->n, most * sizeof *p, making->err);
     float *b = memory_new(most, width * sizeof *b, making->err);
     double *eigenvalues = memory_new(width, sizeof *eigenvalues, making->err);

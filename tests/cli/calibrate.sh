@@ -53,6 +53,7 @@ expect 'what is int8 already' rc=2 out= err='rounded: its weights are int8 alrea
 expect 'what is int8 already, by Marian' rc=2 out= err='.*/model.intgemm8.bin: its weights are int8 already: .*' -- "$dragoman" convert --pieces "$fixtures/npz_ssru/model.intgemm8.bin" none --calibrate "$pieces"
 printf '\n \n\r\n' >blank.txt
 expect 'by nothing' rc=2 out= err='--calibrate blank.txt: there is nothing to translate in it' -- "$dragoman" convert "$marian" none --calibrate blank.txt
+expect 'of too high a rank: before the text is read' rc=2 out= err='.*a preview of rank 999: .*' -- "$dragoman" convert "$marian" none --calibrate blank.txt --preview-rank 999
 expect 'by a file that is not there' rc=1 out= err='missing.txt: No such file or directory' -- "$dragoman" convert "$marian" none --calibrate missing.txt
 check 'nothing was written' test ! -e none
 finish
