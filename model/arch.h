@@ -60,8 +60,9 @@ struct step_row {
     uint32_t n_found;       /* out: how many there are (less than n_best in a tiny vocabulary) */
     float *wanted_logits;   /* [n_wanted] out */
     double log_normalizer;  /* out: log sum exp of the logits, so log p = logit - log_normalizer */
-    float *logits;          /* [V] out: all logits, for sampling; NULL: not wanted */
-    bool is_nan; /* out: a logit is not a number, and nothing else of the row was computed */
+    float *logits; /* [V] out: all logits, for sampling (any value for those that are banned
+                      under `renormalize`); NULL: not wanted */
+    bool is_nan;   /* out: a logit is not a number, and nothing else of the row was computed */
     float *cross_weights; /* [S] out: cross attention of the last decoder layer, averaged over
                              its heads; or NULL */
 };

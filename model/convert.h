@@ -5,8 +5,9 @@
  * float16 its own tools still read it. Networks of other origin (native Marian, CTranslate2) are
  * described by "model_type": "dragoman". int8 has one scale for each output channel beside each
  * matrix, as "NAME.scale": value = int8 * scale; it translates to the same bytes as quantizing at
- * load, or, if it was stored as int8, as the original. By calibration it is nearer to float32, and
- * has "NAME.smooth" too: factors of the inputs.
+ * load, or, if it was stored as int8, as the original. By calibration it is nearer to float32: with
+ * "NAME.smooth", factors of the inputs, tables of the vocabulary in float16, and a preview of the
+ * output layer (network.h).
  *
  *     convert_model("opus-mt-en-de", "en-de.int8", &(struct convert_options){0}, NULL, &err); */
 #ifndef DRAGOMAN_MODEL_CONVERT_H

@@ -18,8 +18,9 @@
 #define OUTPUT_BLOCK 512 /* columns */
 #define OUTPUT_ROWS 64   /* rows of a tile: 128 KiB */
 
-/* Where a network has a preview (network.h), the logits of the best n_best + RESCORE_SPARE tokens
- * are computed anew from the table. */
+/* Where a network has a preview (network.h), x is its product's, and the logits of the best n_best
+ * + RESCORE_SPARE tokens are computed anew from the table. In the sum, whose exponentials are quick
+ * ones (kernels.h), they take the place of what the product said of them. */
 #define RESCORE_SPARE 24
 
 struct session;
