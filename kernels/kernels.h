@@ -65,10 +65,12 @@ struct epilogue {
     float *row_max; /* [m] or NULL */
 };
 
-/* One head's attention of some query rows over the same keys (Vaswani et al. 2017, eq. 1):
+/* One head's attention of some query rows (Vaswani et al. 2017, eq. 1):
  *   p_j = softmax_j(scale * q . k_j + bias_j),  out = sum_j p_j v_j
  * Keys and values lie in rows that `rows` points at, so a beam's history and a sentence's encoder
- * states need no copying and no mask: what is not listed does not exist. Definition: q . k_j is a
+ * states need no copying and no mask: what is not listed does not exist. Hypotheses of a beam share
+ * the first n_shared rows and then have rows of their own; that they do lets a unit read those
+ * once for all, and changes no result. Definition: q . k_j is a
  * sixteen-lane sum over K; softmax subtracts the maximum over all keys, sums exponentials in
  * sixteen lanes over j and multiplies by the reciprocal (1 / sum); out accumulates j upward with
  * fma. No keys at all give zeros. A bias of -INFINITY hides a key, but not all of them. */
@@ -76,7 +78,9 @@ struct attention {
     size_t n_queries, n_keys, head_width; /* head_width K: any value >= 1 */
     const float *queries;                 /* [n_queries][query_stride], this head's first element */
     size_t query_stride;                  /* floats */
-    const void *const *rows;              /* n_keys pointers */
+    const void *const *rows;              /* [n_keys]; with own_rows, of the first query */
+    size_t n_shared;                      /* with own_rows: rows that are the same for all */
+    const void *const *const *own_rows;   /* [n_queries][n_keys], or NULL: `rows` is everyone's */
     size_t key_offset, value_offset;      /* bytes from rows[j] to this head's key and value */
     float scale;
     const float *bias;     /* [n_queries][bias_stride] added to the scaled scores, or NULL */

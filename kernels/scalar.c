@@ -382,6 +382,11 @@ static float element_f16(const void *base, size_t offset, size_t i)
     return widen(x);
 }
 
+static const void *attended_row(const struct attention *at, size_t i, size_t j)
+{
+    return at->own_rows ? at->own_rows[i][j] : at->rows[j];
+}
+
 static float score(const struct attention *at, size_t i, size_t j,
                    float (*element)(const void *, size_t, size_t))
 {
@@ -390,7 +395,7 @@ static float score(const struct attention *at, size_t i, size_t j,
     for (size_t d = 0; d < at->head_width; d += KERNEL_LANES)
         for (size_t l = 0; l < KERNEL_LANES; l++) {
             bool inside = d + l < at->head_width;
-            float key = inside ? element(at->rows[j], at->key_offset, d + l) : 0;
+            float key = inside ? element(attended_row(at, i, j), at->key_offset, d + l) : 0;
             lanes[l] = fmaf(inside ? query[d + l] : 0, key, lanes[l]);
         }
     float sum = fold(lanes);
@@ -415,7 +420,7 @@ static void attend(const struct attention *at, float (*element)(const void *, si
         for (size_t d = 0; d < at->head_width; d++) {
             float sum = 0;
             for (size_t j = 0; j < at->n_keys; j++)
-                sum = fmaf(p[j], element(at->rows[j], at->value_offset, d), sum);
+                sum = fmaf(p[j], element(attended_row(at, i, j), at->value_offset, d), sum);
             at->out[i * at->out_stride + d] = sum;
         }
     }

@@ -44,19 +44,25 @@ KERNEL_INLINE void add_scores(const float *query, size_t stride, const char *con
                sums[r][2] = vec_fma(q, c, sums[r][2]); sums[r][3] = vec_fma(q, d, sums[r][3]););
 }
 
-/* The dot products of Q queries, i and following, with all keys into `weights`, whose rows are
- * padded to whole vectors. */
-KERNEL_INLINE void score_queries(const struct attention *at, size_t i, const bool half,
-                                 const size_t Q)
+/* The rows of query i. */
+KERNEL_INLINE const void *const *rows_of(const struct attention *at, size_t i)
+{
+    return at->own_rows ? at->own_rows[i] : at->rows;
+}
+
+/* The dot products of Q queries, i and following, with keys j = begin ... end - 1 of `rows` into
+ * `weights`, whose rows are padded to whole vectors; begin is a multiple of SCORED_KEYS. */
+KERNEL_INLINE void score_keys(const struct attention *at, const void *const *rows, size_t i,
+                              size_t begin, size_t end, const bool half, const size_t Q)
 {
     const float *query = at->queries + i * at->query_stride;
     float *out = at->weights + i * at->weights_stride;
     size_t width = at->head_width, whole = width / LANES * LANES;
-    for (size_t j = 0; j < at->n_keys; j += SCORED_KEYS) {
+    for (size_t j = begin; j < end; j += SCORED_KEYS) {
         const char *keys[SCORED_KEYS];
         vec sums[4][SCORED_KEYS];
         for (size_t k = 0; k < SCORED_KEYS; k++)
-            keys[k] = (const char *)at->rows[size_min(j + k, at->n_keys - 1)] + at->key_offset;
+            keys[k] = (const char *)rows[size_min(j + k, end - 1)] + at->key_offset;
         FOR_4_ROWS(Q, sums[r][0] = sums[r][1] = sums[r][2] = sums[r][3] = vec_set(0.0f););
         for (size_t d = 0; d < whole; d += LANES)
             add_scores(query, at->query_stride, keys, d, LANES, sums, half, Q);
@@ -65,6 +71,21 @@ KERNEL_INLINE void score_queries(const struct attention *at, size_t i, const boo
         FOR_4_ROWS(Q, vec_fold4(sums[r][0], sums[r][1], sums[r][2], sums[r][3],
                                 out + r * at->weights_stride + j););
     }
+}
+
+/* How many of the first keys Q queries pass over together. */
+KERNEL_INLINE size_t keys_together(const struct attention *at, const size_t Q)
+{
+    return at->own_rows && Q > 1 ? at->n_shared / SCORED_KEYS * SCORED_KEYS : at->n_keys;
+}
+
+KERNEL_INLINE void score_queries(const struct attention *at, size_t i, const bool half,
+                                 const size_t Q)
+{
+    size_t together = keys_together(at, Q);
+    score_keys(at, rows_of(at, i), i, 0, together, half, Q);
+    for (size_t r = 0; together < at->n_keys && r < Q; r++)
+        score_keys(at, rows_of(at, i + r), i + r, together, at->n_keys, half, 1);
 }
 
 static void dots_f16(size_t n, size_t k, const float *x, const uint16_t *const *rows, float *out)
@@ -111,29 +132,62 @@ static inline void softmax_row(size_t n, float *p, float scale, const float *bia
         vec_store(p + j, vec_mul(vec_load(p + j), inverse));
 }
 
+/* C (1, 2 or 4) times sixteen numbers of a value from d on; `n` are there of the last sixteen. */
+KERNEL_INLINE void load_value(const void *row, const struct attention *at, size_t d, size_t n,
+                              vec value[4], const bool half, const size_t C)
+{
+    const char *from = (const char *)row + at->value_offset;
+    value[0] = load_numbers(from, d, C > 1 ? LANES : n, half);
+    if (C > 1)
+        value[1] = load_numbers(from, d + LANES, C > 2 ? LANES : n, half);
+    if (C > 2) {
+        value[2] = load_numbers(from, d + 2 * LANES, LANES, half);
+        value[3] = load_numbers(from, d + 3 * LANES, n, half);
+    }
+}
+
+KERNEL_INLINE void add_value(float p, const vec value[4], vec sums[4], const size_t C)
+{
+    vec weight = vec_set(p);
+    sums[0] = vec_fma(weight, value[0], sums[0]);
+    if (C > 1)
+        sums[1] = vec_fma(weight, value[1], sums[1]);
+    if (C > 2) {
+        sums[2] = vec_fma(weight, value[2], sums[2]);
+        sums[3] = vec_fma(weight, value[3], sums[3]);
+    }
+}
+
+/* One query's values that are not the others', from key `begin` on. */
+KERNEL_INLINE void add_own_values(const struct attention *at, size_t i, size_t begin, size_t d,
+                                  size_t n, vec sums[4], const bool half, const size_t C)
+{
+    const float *p = at->weights + i * at->weights_stride;
+    const void *const *rows = rows_of(at, i);
+    for (size_t j = begin; j < at->n_keys; j++) {
+        vec value[4];
+        load_value(rows[j], at, d, n, value, half, C);
+        add_value(p[j], value, sums, C);
+    }
+}
+
 /* out = sum_j p_j v_j of Q queries for C (1, 2 or 4) times sixteen values from d on; `n` are there
  * of the last sixteen. */
 KERNEL_INLINE void add_values(const struct attention *at, size_t i, size_t d, size_t n,
                               const bool half, const size_t Q, const size_t C)
 {
     const float *p = at->weights + i * at->weights_stride;
+    const void *const *rows = rows_of(at, i);
+    size_t together = keys_together(at, Q);
     vec sums[4][4], zero = vec_set(0.0f);
     FOR_4_ROWS(Q, sums[r][0] = sums[r][1] = sums[r][2] = sums[r][3] = zero;);
-    for (size_t j = 0; j < at->n_keys; j++) {
-        const char *value = (const char *)at->rows[j] + at->value_offset;
-        vec a = load_numbers(value, d, C > 1 ? LANES : n, half), b = zero, c = zero, e = zero;
-        if (C > 1)
-            b = load_numbers(value, d + LANES, C > 2 ? LANES : n, half);
-        if (C > 2) {
-            c = load_numbers(value, d + 2 * LANES, LANES, half);
-            e = load_numbers(value, d + 3 * LANES, n, half);
-        }
-        FOR_4_ROWS(Q, vec weight = vec_set(p[r * at->weights_stride + j]);
-                   sums[r][0] = vec_fma(weight, a, sums[r][0]);
-                   if (C > 1) sums[r][1] = vec_fma(weight, b, sums[r][1]);
-                   if (C > 2) sums[r][2] = vec_fma(weight, c, sums[r][2]);
-                   if (C > 2) sums[r][3] = vec_fma(weight, e, sums[r][3]););
+    for (size_t j = 0; j < together; j++) {
+        vec value[4];
+        load_value(rows[j], at, d, n, value, half, C);
+        FOR_4_ROWS(Q, add_value(p[r * at->weights_stride + j], value, sums[r], C););
     }
+    if (together < at->n_keys)
+        FOR_4_ROWS(Q, add_own_values(at, i + r, together, d, n, sums[r], half, C););
     FOR_4_ROWS(Q, float *out = at->out + (i + r) * at->out_stride + d;
                if (C == 1 && n < LANES) vec_store_part(out, n, sums[r][0]);
                else vec_store(out, sums[r][0]); if (C > 1) vec_store(out + LANES, sums[r][1]);

@@ -15,8 +15,8 @@
 static float *mean_row(const struct session *session, const struct step_row *row, uint32_t l,
                        uint32_t position, uint32_t slot)
 {
-    char *at = cache_row(&row->sentence->self, &session->self_shape, position, slot);
-    return (float *)(void *)(at + l * cache_layer_bytes(&session->self_shape));
+    char *at = cache_row(&row->sentence->states, &session->state_shape, position, slot);
+    return (float *)(void *)(at + l * cache_layer_bytes(&session->state_shape));
 }
 
 /* Means of rows [0, m), into session->context and the cache. */

@@ -51,8 +51,9 @@ static void set_bias(const struct attention_view *view, struct attention_scratch
     const float *centre = bias->values + (size_t)h * bias->stride + bias->centre;
     head->bias = scratch->bias;
     head->bias_stride = scratch->capacity;
-    if (head->n_queries == 1) {
-        head->bias = centre - (view->first_query + first);
+    if (head->n_queries == 1 || view->same_place) {
+        head->bias = centre - (view->first_query + (view->same_place ? 0 : first));
+        head->bias_stride = 0;
         return;
     }
     for (size_t i = 0; i < head->n_queries; i++)
@@ -72,6 +73,8 @@ static void attend_full(const struct kernels *kernels, const struct attention_vi
             .head_width = view->head_width,
             .query_stride = view->query_stride,
             .rows = view->rows,
+            .n_shared = view->n_shared,
+            .own_rows = view->own_rows != NULL ? view->own_rows + first : NULL,
             .scale = view->scale,
             .out_stride = view->out_stride,
             .weights = scratch->weights,

@@ -12,12 +12,15 @@
 struct attention_view {
     size_t n_queries, n_keys;
     size_t first_query; /* place of the first query in its sentence */
+    bool same_place;    /* hypotheses: all queries are there, else one after the other */
     uint32_t n_heads, head_width;
     const float *queries; /* [n_queries][query_stride] */
     size_t query_stride;
-    const void *const *rows;         /* [n_keys] */
-    size_t key_offset, value_offset; /* bytes */
-    bool is_f16;                     /* keys and values are IEEE halves, else float */
+    const void *const *rows;            /* [n_keys] */
+    size_t n_shared;                    /* hypotheses: how many of these are all the queries' */
+    const void *const *const *own_rows; /* [n_queries][n_keys] or NULL: all are */
+    size_t key_offset, value_offset;    /* bytes */
+    bool is_f16;                        /* keys and values are IEEE halves, else float */
     float scale;
     const struct relative_bias *bias; /* or NULL */
     float *out;                       /* [n_queries][out_stride] */

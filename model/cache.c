@@ -2,14 +2,20 @@
 
 #include "base/checked.h"
 
-#include <string.h>
+/* Pages that are made together have about this many bytes; a larger one is made alone. */
+#define SLAB_BYTES ((size_t)32 << 10)
 
-/* Stands before a page's rows. */
+/* What a free page holds. */
 struct page {
     struct page *next;
 };
 
-#define PAGE_HEADER_BYTES ((size_t)MEMORY_ALIGNMENT)
+/* Stands before the pages that were made together. */
+struct slab {
+    struct slab *next;
+};
+
+#define SLAB_HEADER_BYTES ((size_t)MEMORY_ALIGNMENT)
 
 size_t cache_layer_bytes(const struct cache_shape *shape)
 {
@@ -23,39 +29,53 @@ bool cache_page_bytes(const struct cache_shape *shape, size_t *n_bytes)
            checked_mul(n, shape->n_layers, n_bytes);
 }
 
-static void *page_take(struct page_pool *pool, struct error *err)
+/* Makes some pages and puts them on the list of free ones. */
+static bool make_pages(struct page_pool *pool, struct error *err)
 {
-    struct page *page = pool->free;
-    if (page != NULL) {
-        pool->free = page->next;
-    } else {
-        size_t n_bytes;
-        if (!checked_add(pool->page_bytes, PAGE_HEADER_BYTES, &n_bytes)) {
-            error_set(err, ERROR_MEMORY, "out of memory");
-            return NULL;
-        }
-        page = memory_new_raw(n_bytes, 1, err);
-        if (page == NULL)
-            return NULL;
-        pool->n_bytes += n_bytes;
-    }
-    return (char *)page + PAGE_HEADER_BYTES;
+    size_t stride, n_bytes, page_bytes = pool->page_bytes;
+    if (page_bytes < sizeof(struct page))
+        page_bytes = sizeof(struct page);
+    if (!checked_add(page_bytes, MEMORY_ALIGNMENT - 1, &stride))
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    stride -= stride % MEMORY_ALIGNMENT;
+    size_t n = stride < SLAB_BYTES ? SLAB_BYTES / stride : 1;
+    if (!checked_mul(stride, n, &n_bytes) || !checked_add(n_bytes, SLAB_HEADER_BYTES, &n_bytes))
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    struct slab *slab = memory_new_raw(n_bytes, 1, err);
+    if (slab == NULL)
+        return false;
+    slab->next = pool->slabs;
+    pool->slabs = slab;
+    pool->n_bytes += n_bytes;
+    for (size_t i = n; i-- > 0;)
+        page_give(pool, (char *)slab + SLAB_HEADER_BYTES + i * stride);
+    return true;
 }
 
-static void page_give(struct page_pool *pool, void *rows)
+void *page_take(struct page_pool *pool, struct error *err)
 {
-    struct page *page = (struct page *)(void *)((char *)rows - PAGE_HEADER_BYTES);
+    if (pool->free == NULL && !make_pages(pool, err))
+        return NULL;
+    struct page *page = pool->free;
+    pool->free = page->next;
+    return page;
+}
+
+void page_give(struct page_pool *pool, void *memory)
+{
+    struct page *page = memory;
     page->next = pool->free;
     pool->free = page;
 }
 
 void page_pool_free(struct page_pool *pool)
 {
-    while (pool->free != NULL) {
-        struct page *page = pool->free;
-        pool->free = page->next;
-        memory_free(page);
+    while (pool->slabs != NULL) {
+        struct slab *slab = pool->slabs;
+        pool->slabs = slab->next;
+        memory_free(slab);
     }
+    pool->free = NULL;
     pool->n_bytes = 0;
 }
 
@@ -102,57 +122,4 @@ void cache_free(struct cache *cache, struct page_pool *pool)
     cache_clear(cache, pool);
     memory_free(cache->pages);
     *cache = (struct cache){0};
-}
-
-bool history_reserve(struct history *history, uint32_t n_slots, uint32_t n, uint32_t used,
-                     struct error *err)
-{
-    if (n <= history->capacity)
-        return true;
-    uint32_t capacity = n + history->capacity + 32;
-    const void **rows[2];
-    rows[0] = memory_new((size_t)n_slots * capacity, sizeof(void *), err);
-    rows[1] = memory_new((size_t)n_slots * capacity, sizeof(void *), err);
-    if (rows[0] == NULL || rows[1] == NULL) {
-        memory_free(rows[0]);
-        memory_free(rows[1]);
-        return false;
-    }
-    for (unsigned i = 0; i < 2; i++) {
-        for (uint32_t s = 0; s < n_slots && used > 0; s++)
-            memcpy(rows[i] + (size_t)s * capacity, history->rows[i] + (size_t)s * history->capacity,
-                   used * sizeof(void *));
-        memory_free(history->rows[i]);
-        history->rows[i] = rows[i];
-    }
-    history->capacity = capacity;
-    history->n_slots = n_slots;
-    return true;
-}
-
-const void **history_rows(const struct history *history, uint32_t slot)
-{
-    return history->rows[history->current] + (size_t)slot * history->capacity;
-}
-
-void history_permute(struct history *history, uint32_t n_rows, const uint32_t *slots,
-                     const uint32_t *parents, uint32_t n)
-{
-    bool stays = true;
-    for (uint32_t i = 0; i < n_rows; i++)
-        stays = stays && slots[i] == parents[i];
-    if (stays || n == 0)
-        return;
-    unsigned other = 1 - history->current;
-    for (uint32_t i = 0; i < n_rows; i++)
-        memcpy(history->rows[other] + (size_t)slots[i] * history->capacity,
-               history_rows(history, parents[i]), n * sizeof(void *));
-    history->current = other;
-}
-
-void history_free(struct history *history)
-{
-    memory_free(history->rows[0]);
-    memory_free(history->rows[1]);
-    *history = (struct history){0};
 }

@@ -5,7 +5,6 @@
 #include <math.h>
 
 /* Positions in a page. Small pages waste little on short sentences. */
-#define SELF_PAGE_POSITIONS 8
 #define CROSS_PAGE_POSITIONS 16
 
 static size_t max_of(size_t a, size_t b)
@@ -27,16 +26,14 @@ static bool set_shapes(struct session *session, struct error *err)
                                                 .n_layers = config->decoder_layers,
                                                 .n_slots = 1,
                                                 .positions = CROSS_PAGE_POSITIONS};
-    session->self_shape = (struct cache_shape){.row_bytes = row_bytes,
-                                               .n_layers = config->decoder_layers,
-                                               .n_slots = session->limits.n_slots,
-                                               .positions = SELF_PAGE_POSITIONS};
-    if (config->decoder != DECODER_ATTENTION) {
-        session->self_shape.row_bytes = config->width * sizeof(float);
-        session->self_shape.positions = session->self_shape.window = 2;
-    }
+    session->state_shape = (struct cache_shape){.row_bytes = config->width * sizeof(float),
+                                                .n_layers = config->decoder_layers,
+                                                .n_slots = session->limits.n_slots,
+                                                .positions = 2,
+                                                .window = 2};
     if (!cache_page_bytes(&session->cross_shape, &session->cross_pages.page_bytes) ||
-        !cache_page_bytes(&session->self_shape, &session->self_pages.page_bytes))
+        !cache_page_bytes(&session->state_shape, &session->state_pages.page_bytes) ||
+        !history_page_bytes(row_bytes, config->decoder_layers, &session->history_pages.page_bytes))
         return error_set(err, ERROR_MEMORY, "out of memory");
     return true;
 }
@@ -66,11 +63,12 @@ static bool carve(struct session *session, struct error *err)
     session->positions = arena_new(arena, listed, sizeof(uint32_t), err);
     session->slots = arena_new(arena, listed, sizeof(uint32_t), err);
     session->parents = arena_new(arena, listed, sizeof(uint32_t), err);
+    session->pasts = arena_new(arena, listed, sizeof(session->pasts[0]), err);
     return session->rows != NULL && session->normed != NULL && session->projected != NULL &&
            session->context != NULL && session->hidden != NULL && session->gate != NULL &&
            session->quantized != NULL && session->quantized_scales != NULL &&
            session->mean_weights != NULL && session->tokens != NULL && session->positions != NULL &&
-           session->slots != NULL && session->parents != NULL;
+           session->slots != NULL && session->parents != NULL && session->pasts != NULL;
 }
 
 /* Reading caches, not multiplying, bounds attention: at 64 live rows they are more bytes a step
@@ -115,10 +113,10 @@ bool session_new(struct session **out, const struct model *model,
 
 static void sentence_free(struct session *session, struct sentence *sentence)
 {
-    cache_free(&sentence->self, &session->self_pages);
+    cache_free(&sentence->states, &session->state_pages);
     cache_free(&sentence->cross, &session->cross_pages);
     memory_free(sentence->cross_rows);
-    history_free(&sentence->history);
+    history_free(&sentence->history, &session->history_pages);
     gathered_free(&sentence->gathered);
     memory_free(sentence);
 }
@@ -134,7 +132,8 @@ void session_free(struct session *session)
         session->free = sentence->next;
         sentence_free(session, sentence);
     }
-    page_pool_free(&session->self_pages);
+    page_pool_free(&session->history_pages);
+    page_pool_free(&session->state_pages);
     page_pool_free(&session->cross_pages);
     memory_free(session->sinusoids.rows);
     memory_free(session->encoder_bias.values);
@@ -238,7 +237,8 @@ void session_release(struct session *session, struct sentence *sentence)
     if (*link == NULL)
         return;
     *link = sentence->next;
-    cache_clear(&sentence->self, &session->self_pages);
+    history_clear(&sentence->history, &session->history_pages);
+    cache_clear(&sentence->states, &session->state_pages);
     cache_clear(&sentence->cross, &session->cross_pages);
     sentence->next = session->free;
     session->free = sentence;
@@ -311,14 +311,15 @@ static bool prepare(struct session *session, uint32_t n_rows, const struct step_
                     struct error *err)
 {
     const struct config *config = session->config;
+    bool is_recurrent = config->decoder != DECODER_ATTENTION;
     uint32_t longest = 0;
     for (uint32_t i = 0; i < n_rows; i++) {
         struct sentence *sentence = rows[i].sentence;
         uint32_t position = sentence->position;
         bool is_pad = config->pad_has_no_position && rows[i].token == config->generation.pad;
         if (!check_row(session, &rows[i], err) ||
-            !cache_reserve(&sentence->self, &session->self_shape, &session->self_pages, position,
-                           err))
+            (is_recurrent && !cache_reserve(&sentence->states, &session->state_shape,
+                                            &session->state_pages, position, err)))
             return false;
         session->tokens[i] = position == 0 && config->start_is_zero ? CONFIG_NONE : rows[i].token;
         session->positions[i] = is_pad ? CONFIG_NONE : position;
@@ -374,8 +375,8 @@ uint64_t session_bytes(const struct session *session)
 {
     const struct config *config = session->config;
     uint64_t per_source = config->width + 3 * encoder_attention_width(config) + 2;
-    return session->arena.n_bytes + session->self_pages.n_bytes + session->cross_pages.n_bytes +
-           session->source_capacity * per_source * sizeof(float) +
+    return session->arena.n_bytes + session->history_pages.n_bytes + session->state_pages.n_bytes +
+           session->cross_pages.n_bytes + session->source_capacity * per_source * sizeof(float) +
            2 * session->attention.capacity * ATTENTION_QUERIES * sizeof(float) +
            (uint64_t)session->sinusoids.n_rows * config->width * sizeof(float);
 }

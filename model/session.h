@@ -13,6 +13,7 @@
 #include "model/arch.h"
 #include "model/attention.h"
 #include "model/cache.h"
+#include "model/history.h"
 #include "model/model.h"
 #include "model/network.h"
 #include "model/output.h"
@@ -22,13 +23,14 @@
 #define SESSION_CHUNK 128
 
 struct sentence {
-    struct sentence *next;    /* in the session's list of live or free ones */
-    uint32_t length;          /* S */
-    uint32_t position;        /* steps done */
-    struct cache self, cross; /* the decoder's own history; the encoder's keys and values */
-    const void **cross_rows;  /* [S] */
+    struct sentence *next;   /* in the session's list of live or free ones */
+    uint32_t length;         /* S */
+    uint32_t position;       /* steps done */
+    struct cache cross;      /* the encoder's keys and values */
+    const void **cross_rows; /* [S] */
     uint32_t cross_capacity;
-    struct history history;
+    struct history history; /* the decoder's own past */
+    struct cache states;    /* of a recurrent decoder instead */
     struct gathered gathered;
 };
 
@@ -41,8 +43,8 @@ struct session {
     struct session_limits limits;
     bool is_f16; /* cached keys and values are IEEE halves */
 
-    struct cache_shape self_shape, cross_shape;
-    struct page_pool self_pages, cross_pages;
+    struct cache_shape cross_shape, state_shape;
+    struct page_pool cross_pages, state_pages, history_pages;
     struct sentence *live, *free;
 
     struct sinusoids sinusoids;
@@ -73,6 +75,7 @@ struct session {
     float **mean_weights;         /* [max_rows] where cross attention's weights go, or NULL */
     uint32_t *tokens, *positions; /* [max_rows or SESSION_CHUNK] */
     uint32_t *slots, *parents;    /* [max_rows] */
+    const void *const **pasts;    /* [max_rows] the rows a hypothesis looks back at */
 
     enum profile_stage stage; /* whose products are computed: encoder or decoder */
     struct output output;

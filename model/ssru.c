@@ -16,7 +16,7 @@ static void recurrent_block(struct session *session, uint32_t l, size_t m,
 {
     const struct rnn_block *rnn = &session->network->decoder.layers[l].rnn;
     size_t width = session->config->width;
-    size_t layer_bytes = l * cache_layer_bytes(&session->self_shape);
+    size_t layer_bytes = l * cache_layer_bytes(&session->state_shape);
     struct epilogue plain = {0};
     const float *input = block_input(session, &rnn->before, m, x);
     linear_apply(session, &rnn->in, m, input, width, &plain, session->projected, 2 * width);
@@ -26,11 +26,11 @@ static void recurrent_block(struct session *session, uint32_t l, size_t m,
         float *forget = session->projected + i * 2 * width + width;
         float *hidden = session->context + i * width;
         char *row =
-            cache_row(&sentence->self, &session->self_shape, sentence->position, rows[i].slot);
+            cache_row(&sentence->states, &session->state_shape, sentence->position, rows[i].slot);
         float *state = (float *)(void *)(row + layer_bytes);
         const float *last = NULL; /* zero at the first step */
         if (sentence->position > 0) {
-            row = cache_row(&sentence->self, &session->self_shape, sentence->position - 1,
+            row = cache_row(&sentence->states, &session->state_shape, sentence->position - 1,
                             rows[i].parent);
             last = (const float *)(const void *)(row + layer_bytes);
         }

@@ -184,41 +184,89 @@ static void prefetch_rows(const struct session *session, const void *const *rows
             __builtin_prefetch((const char *)rows[j] + layer_bytes + i, 0, 2);
 }
 
+/* The rows of the first row's sentence among m rows. */
+static uint32_t count_hypotheses(size_t m, const struct step_row *rows)
+{
+    uint32_t n = 1;
+    while (n < m && rows[n].sentence == rows[0].sentence)
+        n++;
+    return n;
+}
+
+/* Which rows the n hypotheses of a sentence look back at: session->pasts, and how many of them are
+ * the same for all. */
+static uint32_t set_pasts(struct session *session, uint32_t n, const struct step_row *rows)
+{
+    const struct sentence *sentence = rows[0].sentence;
+    for (uint32_t i = 0; i < n; i++) {
+        session->slots[i] = rows[i].slot;
+        session->pasts[i] = history_rows(&sentence->history, rows[i].slot);
+    }
+    return history_shared(&sentence->history, n, session->slots, sentence->position + 1);
+}
+
+/* Self-attention of the n hypotheses of one sentence, whose queries, keys and values of this step
+ * are `qkv`. */
+static void attend_past(struct session *session, uint32_t l, uint32_t n,
+                        const struct step_row *rows, const float *qkv, float *out)
+{
+    const struct config *config = session->config;
+    const struct sentence *sentence = rows[0].sentence;
+    size_t n_wide = decoder_attention_width(config), number_bytes = session->is_f16 ? 2 : 4;
+    size_t layer_bytes = l * 2 * n_wide * number_bytes;
+    struct attention_view view = {
+        .n_queries = n,
+        .n_keys = sentence->position + 1,
+        .first_query = sentence->position,
+        .same_place = true,
+        .n_heads = config->decoder_heads,
+        .head_width = config->decoder_head_width,
+        .queries = qkv,
+        .query_stride = 3 * n_wide,
+        .n_shared = set_pasts(session, n, rows),
+        .rows = session->pasts[0],
+        .own_rows = session->pasts,
+        .key_offset = layer_bytes,
+        .value_offset = layer_bytes + n_wide * number_bytes,
+        .is_f16 = session->is_f16,
+        .scale = config->decoder_attention_scale,
+        .bias = session->decoder_bias.values != NULL ? &session->decoder_bias : NULL,
+        .out = out,
+        .out_stride = n_wide,
+    };
+    for (uint32_t i = 0; i < n; i++) {
+        char *row = (char *)(uintptr_t)session->pasts[i][sentence->position];
+        store_row(session, 2 * n_wide, qkv + (i * 3 + 1) * n_wide, row + layer_bytes);
+    }
+    attend(session, &attention_full, &view);
+}
+
+/* Asks for what attend_past() will read for the next sentence. */
+static void prefetch_past(struct session *session, uint32_t l, uint32_t n,
+                          const struct step_row *rows)
+{
+    size_t n_wide = decoder_attention_width(session->config);
+    size_t layer_bytes = l * 2 * n_wide * (session->is_f16 ? 2 : sizeof(float));
+    uint32_t position = rows[0].sentence->position, n_shared = set_pasts(session, n, rows);
+    prefetch_rows(session, session->pasts[0], n_shared, layer_bytes);
+    for (uint32_t i = 0; i < n && n_shared < position; i++)
+        prefetch_rows(session, session->pasts[i] + n_shared, position - n_shared, layer_bytes);
+}
+
 static void self_attention(struct session *session, uint32_t l, size_t m,
                            const struct step_row *rows, float *x)
 {
-    const struct config *config = session->config;
     const struct attention_block *self = &session->network->decoder.layers[l].self;
-    size_t n_wide = decoder_attention_width(config), number_bytes = session->is_f16 ? 2 : 4;
-    size_t layer_bytes = l * cache_layer_bytes(&session->self_shape);
+    size_t n_wide = decoder_attention_width(session->config);
     self_project(session, self, m, x, session->projected, n_wide);
-    for (size_t i = 0; i < m; i++) {
-        struct sentence *sentence = rows[i].sentence;
-        const float *qkv = session->projected + i * 3 * n_wide;
-        char *row =
-            cache_row(&sentence->self, &session->self_shape, sentence->position, rows[i].slot);
-        if (i + 1 < m && rows[i + 1].sentence != sentence) /* its hypotheses share most rows */
-            prefetch_rows(session, history_rows(&rows[i + 1].sentence->history, rows[i + 1].slot),
-                          rows[i + 1].sentence->position, layer_bytes);
-        store_row(session, 2 * n_wide, qkv + n_wide, row + layer_bytes);
-        struct attention_view view = {
-            .n_queries = 1,
-            .n_keys = sentence->position + 1,
-            .first_query = sentence->position,
-            .n_heads = config->decoder_heads,
-            .head_width = config->decoder_head_width,
-            .queries = qkv,
-            .query_stride = 3 * n_wide,
-            .rows = history_rows(&sentence->history, rows[i].slot),
-            .key_offset = layer_bytes,
-            .value_offset = layer_bytes + n_wide * number_bytes,
-            .is_f16 = session->is_f16,
-            .scale = config->decoder_attention_scale,
-            .bias = session->decoder_bias.values != NULL ? &session->decoder_bias : NULL,
-            .out = session->context + i * n_wide,
-            .out_stride = n_wide,
-        };
-        attend(session, &attention_full, &view);
+    for (size_t i = 0, n, next = count_hypotheses(m, rows); i < m; i += n) {
+        n = next;
+        if (i + n < m) {
+            next = count_hypotheses(m - i - n, rows + i + n);
+            prefetch_past(session, l, (uint32_t)next, rows + i + n);
+        }
+        attend_past(session, l, (uint32_t)n, rows + i, session->projected + i * 3 * n_wide,
+                    session->context + i * n_wide);
     }
     block_output(session, &self->out, &self->after, m, session->context, n_wide, x);
 }
@@ -237,9 +285,10 @@ static void cross_attention(struct session *session, uint32_t l, size_t m,
     for (size_t i = 0, n; i < m; i += n) {
         const struct sentence *sentence = rows[i].sentence;
         bool any_wanted = false;
-        for (n = 0; i + n < m && rows[i + n].sentence == sentence; n++) {
-            session->mean_weights[n] = rows[i + n].cross_weights;
-            any_wanted = any_wanted || rows[i + n].cross_weights != NULL;
+        n = count_hypotheses(m - i, rows + i);
+        for (size_t j = 0; j < n; j++) {
+            session->mean_weights[j] = rows[i + j].cross_weights;
+            any_wanted = any_wanted || rows[i + j].cross_weights != NULL;
         }
         if (i + n < m)
             prefetch_rows(session, rows[i + n].sentence->cross_rows, rows[i + n].sentence->length,
@@ -291,18 +340,14 @@ static bool transformer_step(struct session *session, uint32_t n_rows, struct st
 {
     for (uint32_t i = 0, n; i < n_rows; i += n) {
         struct sentence *sentence = rows[i].sentence;
-        uint32_t position = sentence->position;
-        for (n = 0; i + n < n_rows && rows[i + n].sentence == sentence; n++) {
-            session->slots[n] = rows[i + n].slot;
-            session->parents[n] = rows[i + n].parent;
+        n = count_hypotheses(n_rows - i, rows + i);
+        for (uint32_t j = 0; j < n; j++) {
+            session->slots[j] = rows[i + j].slot;
+            session->parents[j] = rows[i + j].parent;
         }
-        if (!history_reserve(&sentence->history, session->limits.n_slots, position + 1, position,
-                             err))
+        if (!history_step(&sentence->history, &session->history_pages, session->limits.n_slots, n,
+                          session->slots, session->parents, sentence->position, err))
             return false;
-        history_permute(&sentence->history, n, session->slots, session->parents, position);
-        for (uint32_t j = 0; j < n; j++)
-            history_rows(&sentence->history, session->slots[j])[position] =
-                cache_row(&sentence->self, &session->self_shape, position, session->slots[j]);
     }
     decoder_run(session, n_rows, rows, self_attention);
     return true;
