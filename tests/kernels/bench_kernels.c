@@ -154,21 +154,18 @@ static void bench_attention(const struct kernels *kernels)
                 rows[j] = memory + j * 2 * width;
             if (f16)
                 memset(memory, 0, keys * 2 * width * sizeof *memory);
-            const struct attention at = {queries,
-                                         keys,
-                                         width,
-                                         q,
-                                         width,
-                                         rows,
-                                         0,
-                                         width * (f16 ? 2 : 4),
-                                         0.125f,
-                                         NULL,
-                                         0,
-                                         out,
-                                         width,
-                                         weights,
-                                         (keys + 15) / 16 * 16};
+            const struct attention at = {.n_queries = queries,
+                                         .n_keys = keys,
+                                         .head_width = width,
+                                         .queries = q,
+                                         .query_stride = width,
+                                         .rows = rows,
+                                         .value_offset = width * (f16 ? 2 : 4),
+                                         .scale = 0.125f,
+                                         .out = out,
+                                         .out_stride = width,
+                                         .weights = weights,
+                                         .weights_stride = (keys + 15) / 16 * 16};
             const struct rows_job job = {.kernels = kernels, .attention = &at, .f16 = f16};
             double seconds = measure(run_attention, &job);
             printf("attend_%s %zu queries, %zu keys, width %zu: %.2f us, %.1f GMAC/s\n",

@@ -115,8 +115,18 @@ START_TEST(softmax_sums_to_one)
         for (size_t d = 0; d < 8; d++)
             keys[j][d] = d < 4 ? kernel_random_float() : 1.0f;
     }
-    struct attention at = {1,    20,   4, keys[0], 4, rows,    0, 4 * sizeof(float),
-                           1.0f, NULL, 0, out,     8, weights, 32};
+    struct attention at = {.n_queries = 1,
+                           .n_keys = 20,
+                           .head_width = 4,
+                           .queries = keys[0],
+                           .query_stride = 4,
+                           .rows = rows,
+                           .value_offset = 4 * sizeof(float),
+                           .scale = 1.0f,
+                           .out = out,
+                           .out_stride = 8,
+                           .weights = weights,
+                           .weights_stride = 32};
     scalar()->attend_f32(&at);
     for (size_t d = 0; d < 4; d++) /* values of one: what is left is the sum of the weights */
         ck_assert(fabsf(out[d] - 1) < 1e-6f);

@@ -248,24 +248,41 @@ static const char *check_rows_alone(const struct kernels *expected, const struct
 
 enum bias_kind { BIAS_NONE, BIAS_SHARED, BIAS_OWN, BIAS_KINDS };
 
+#define ALL_SHARED SIZE_MAX
+
+/* Rows of random numbers. The rows of query i, [keys] from i * keys on, are those of the first
+ * query up to number `shared`, and then its own. */
+static const void **attention_rows(const struct kernels *kernels, bool f16, size_t queries,
+                                   size_t keys, size_t shared, size_t row_bytes)
+{
+    size_t element = f16 ? sizeof(uint16_t) : sizeof(float);
+    size_t sets = shared == ALL_SHARED || queries == 0 ? 1 : queries, n_rows = sets * keys;
+    char *memory = guard_new(n_rows * row_bytes, 0);
+    const void **rows = guard_new(n_rows * sizeof *rows, 0);
+    for (size_t i = 0; i < n_rows; i++)
+        rows[i] =
+            i % keys < shared && i >= keys ? rows[i % keys] : memory + (n_rows - 1 - i) * row_bytes;
+    for (size_t i = 0; i < n_rows * row_bytes / element; i++) {
+        float value = kernel_random_float() * 2;
+        if (f16)
+            kernels->narrow_f16(1, &value, (uint16_t *)(void *)memory + i);
+        else
+            memcpy(memory + i * element, &value, element);
+    }
+    return rows;
+}
+
 static const char *compare_attention(const struct kernels *expected, const struct kernels *actual,
                                      bool f16, size_t queries, size_t keys, size_t width,
-                                     enum bias_kind kind)
+                                     enum bias_kind kind, size_t shared)
 {
     size_t element = f16 ? sizeof(uint16_t) : sizeof(float);
     size_t value_offset = (width + 1) * element, row_bytes = value_offset + width * element;
     size_t padded = (keys + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
-    char *memory = guard_new(keys * row_bytes, 0);
-    const void **rows = guard_new(keys * sizeof *rows, 0);
-    for (size_t j = 0; j < keys; j++)
-        rows[j] = memory + (keys - 1 - j) * row_bytes;
-    for (size_t i = 0; i < keys * row_bytes / element; i++) {
-        float value = kernel_random_float() * 2;
-        if (f16)
-            expected->narrow_f16(1, &value, (uint16_t *)(void *)memory + i);
-        else
-            memcpy(memory + i * element, &value, element);
-    }
+    const void **rows = attention_rows(expected, f16, queries, keys, shared, row_bytes);
+    const void *const **own_rows = guard_new(queries * sizeof *own_rows, 0);
+    for (size_t i = 0; i < queries && shared != ALL_SHARED; i++)
+        own_rows[i] = rows + i * keys;
     float *bias = kernel_floats(keys * (kind == BIAS_OWN ? queries : 1), 2);
     if (keys > 1 && queries > 0)
         bias[0] = -INFINITY;
@@ -275,6 +292,8 @@ static const char *compare_attention(const struct kernels *expected, const struc
                            .queries = kernel_floats(queries * (width + GAP), 1),
                            .query_stride = width + GAP,
                            .rows = rows,
+                           .n_shared = shared == ALL_SHARED ? 0 : shared,
+                           .own_rows = shared == ALL_SHARED ? NULL : own_rows,
                            .key_offset = 0,
                            .value_offset = value_offset,
                            .scale = 1 / sqrtf((float)width),
@@ -292,10 +311,11 @@ static const char *compare_attention(const struct kernels *expected, const struc
         (f16 ? table->attend_f16 : table->attend_f32)(&at);
     }
     if (memcmp(weights.expected, weights.actual, weights.n_bytes) != 0)
-        return kernel_differs(&weights, "weights: %zu queries, %zu keys, width %zu, bias %d",
-                              queries, keys, width, (int)kind);
-    return kernel_differs(&out, "out: %zu queries, %zu keys, width %zu, bias %d", queries, keys,
-                          width, (int)kind);
+        return kernel_differs(
+            &weights, "weights: %zu queries, %zu keys, width %zu, bias %d, shared + 1 = %zu",
+            queries, keys, width, (int)kind, shared + 1);
+    return kernel_differs(&out, "out: %zu queries, %zu keys, width %zu, bias %d, shared + 1 = %zu",
+                          queries, keys, width, (int)kind, shared + 1);
 }
 
 static const char *compare_attentions(const struct kernels *expected, const struct kernels *actual,
@@ -309,10 +329,38 @@ static const char *compare_attentions(const struct kernels *expected, const stru
         for (size_t w = 0; w < COUNT(widths) && !why; w++)
             for (size_t j = 0; j < COUNT(keys) && !why; j++)
                 why = compare_attention(expected, actual, f16, queries[q], keys[j], widths[w],
-                                        (enum bias_kind)(turn++ % BIAS_KINDS));
+                                        (enum bias_kind)(turn++ % BIAS_KINDS), ALL_SHARED);
     if (!why)
-        why = compare_attention(expected, actual, f16, 1, 7, 1024, BIAS_OWN);
-    return why ? why : compare_attention(expected, actual, f16, 2, 6, 1025, BIAS_NONE);
+        why = compare_attention(expected, actual, f16, 1, 7, 1024, BIAS_OWN, ALL_SHARED);
+    return why ? why : compare_attention(expected, actual, f16, 2, 6, 1025, BIAS_NONE, ALL_SHARED);
+}
+
+/* Hypotheses: some rows of all, some of their own. */
+static const char *compare_hypotheses(const struct kernels *expected, const struct kernels *actual,
+                                      bool f16)
+{
+    static const size_t widths[] = {8, 17, 32, 64, 80};
+    static const size_t keys[] = {1, 4, 6, 16, 19, 33};
+    const char *why = NULL;
+    for (size_t q = 1; q <= 6 && !why; q++)
+        for (size_t w = 0; w < COUNT(widths) && !why; w++)
+            for (size_t j = 0; j < COUNT(keys) && !why; j++)
+                for (size_t own = 0; own <= 5 && own <= keys[j] && !why; own++)
+                    why = compare_attention(expected, actual, f16, q, keys[j], widths[w],
+                                            (enum bias_kind)((q + j) % BIAS_KINDS), keys[j] - own);
+    return why;
+}
+
+static const char *check_hypotheses_f32(const struct kernels *expected,
+                                        const struct kernels *actual)
+{
+    return compare_hypotheses(expected, actual, false);
+}
+
+static const char *check_hypotheses_f16(const struct kernels *expected,
+                                        const struct kernels *actual)
+{
+    return compare_hypotheses(expected, actual, true);
 }
 
 static const char *check_attend_f32(const struct kernels *expected, const struct kernels *actual)
@@ -332,5 +380,7 @@ const struct kernel_check kernel_checks_products[] = {
     {"rows alone", check_rows_alone},
     {"attend_f32", check_attend_f32},
     {"attend_f16", check_attend_f16},
+    {"attend_f32 of hypotheses", check_hypotheses_f32},
+    {"attend_f16 of hypotheses", check_hypotheses_f16},
     {NULL, NULL},
 };
