@@ -65,31 +65,39 @@ struct epilogue {
     float *row_max; /* [m] or NULL */
 };
 
-/* One head's attention of some query rows (Vaswani et al. 2017, eq. 1):
+/* The attention of some query rows, of each head by itself (Vaswani et al. 2017, eq. 1):
  *   p_j = softmax_j(scale * q . k_j + bias_j),  out = sum_j p_j v_j
- * Keys and values lie in rows that `rows` points at, so a beam's history and a sentence's encoder
- * states need no copying and no mask: what is not listed does not exist. Hypotheses of a beam share
- * the first n_shared rows and then have rows of their own; that they do lets a unit read those
- * once for all, and changes no result. Definition: q . k_j is a
- * sixteen-lane sum over K; softmax subtracts the maximum over all keys, sums exponentials in
- * sixteen lanes over j and multiplies by the reciprocal (1 / sum); out accumulates j upward with
- * fma. No keys at all give zeros. A bias of -INFINITY hides a key, but not all of them. */
+ * Head h of a query, key, value or output lies h * head_width numbers after head 0. Keys and values
+ * lie in rows that `rows` points at, so a beam's history and a sentence's encoder states need no
+ * copying and no mask: what is not listed does not exist. Hypotheses of a beam share the first
+ * n_shared rows and then have rows of their own; that they do lets a unit read those once for all,
+ * and changes no result. Definition: q . k_j is a sixteen-lane sum over K; softmax subtracts the
+ * maximum over all keys, sums exponentials in sixteen lanes over j and multiplies by the reciprocal
+ * (1 / sum); out accumulates j upward with fma. No keys at all give zeros. A bias of -INFINITY
+ * hides a key, but not all of them. */
 struct attention {
-    size_t n_queries, n_keys, head_width; /* head_width K: any value >= 1 */
-    const float *queries;                 /* [n_queries][query_stride], this head's first element */
-    size_t query_stride;                  /* floats */
-    const void *const *rows;              /* [n_keys]; with own_rows, of the first query */
-    size_t n_shared;                      /* with own_rows: rows that are the same for all */
-    const void *const *const *own_rows;   /* [n_queries][n_keys], or NULL: `rows` is everyone's */
-    size_t key_offset, value_offset;      /* bytes from rows[j] to this head's key and value */
+    size_t n_heads, n_queries, n_keys, head_width; /* head_width K: any value >= 1 */
+    const float *queries;                          /* [n_queries][query_stride], head 0's first */
+    size_t query_stride;                           /* floats */
+    const void *const *rows;                       /* [n_keys]; with own_rows, of the first query */
+    size_t n_shared;                    /* with own_rows: rows that are the same for all */
+    const void *const *const *own_rows; /* [n_queries][n_keys], or NULL: `rows` is everyone's */
+    size_t key_offset, value_offset;    /* bytes from rows[j] to head 0's key and value */
     float scale;
-    const float *bias;     /* [n_queries][bias_stride] added to the scaled scores, or NULL */
-    size_t bias_stride;    /* floats; may be 0 */
-    float *out;            /* [n_queries][out_stride], this head's first element */
-    size_t out_stride;     /* floats */
-    float *weights;        /* [n_queries][weights_stride] scratch; holds p afterwards, then zeros */
+    const float *bias; /* [n_heads][n_queries] rows added to the scaled scores, or NULL */
+    size_t bias_stride, bias_head_stride; /* floats from a query, or head, to the next; may be 0 */
+    float *out;                           /* [n_queries][out_stride], head 0's first */
+    size_t out_stride;                    /* floats */
+    float
+        *weights; /* [n_heads][n_queries][weights_stride] scratch; holds p afterwards, then zeros */
     size_t weights_stride; /* floats, >= n_keys rounded up to KERNEL_LANES */
 };
+
+/* Row of query i of head h in `weights`. */
+static inline float *attention_weights(const struct attention *at, size_t h, size_t i)
+{
+    return at->weights + (h * at->n_queries + i) * at->weights_stride;
+}
 
 struct kernels {
     const char *name; /* "scalar", "avx2", "avx512", "avxvnni", "vnni", "amx", "neon" */

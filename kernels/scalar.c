@@ -387,43 +387,55 @@ static const void *attended_row(const struct attention *at, size_t i, size_t j)
     return at->own_rows ? at->own_rows[i][j] : at->rows[j];
 }
 
-static float score(const struct attention *at, size_t i, size_t j,
+static float score(const struct attention *at, size_t h, size_t i, size_t j,
                    float (*element)(const void *, size_t, size_t))
 {
-    const float *query = at->queries + i * at->query_stride;
+    size_t column = h * at->head_width;
+    const float *query = at->queries + i * at->query_stride + column;
     float lanes[KERNEL_LANES] = {0};
     for (size_t d = 0; d < at->head_width; d += KERNEL_LANES)
         for (size_t l = 0; l < KERNEL_LANES; l++) {
             bool inside = d + l < at->head_width;
-            float key = inside ? element(attended_row(at, i, j), at->key_offset, d + l) : 0;
+            float key =
+                inside ? element(attended_row(at, i, j), at->key_offset, column + d + l) : 0;
             lanes[l] = fmaf(inside ? query[d + l] : 0, key, lanes[l]);
         }
     float sum = fold(lanes);
-    return at->bias ? fmaf(sum, at->scale, at->bias[i * at->bias_stride + j]) : sum * at->scale;
+    if (!at->bias)
+        return sum * at->scale;
+    return fmaf(sum, at->scale, at->bias[h * at->bias_head_stride + i * at->bias_stride + j]);
+}
+
+/* One query's attention with one head. */
+static void attend_head(const struct attention *at, size_t h, size_t i,
+                        float (*element)(const void *, size_t, size_t))
+{
+    size_t n_padded = (at->n_keys + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
+    size_t column = h * at->head_width;
+    float *p = attention_weights(at, h, i);
+    for (size_t j = 0; j < at->n_keys; j++)
+        p[j] = score(at, h, i, j, element);
+    for (size_t j = at->n_keys; j < n_padded; j++)
+        p[j] = 0;
+    if (at->n_keys > 0) {
+        float max = maximum(at->n_keys, p);
+        float inverse = 1.0f / sum_exp(at->n_keys, p, max);
+        for (size_t j = 0; j < at->n_keys; j++)
+            p[j] = kernel_exp(p[j] - max) * inverse;
+    }
+    for (size_t d = 0; d < at->head_width; d++) {
+        float sum = 0;
+        for (size_t j = 0; j < at->n_keys; j++)
+            sum = fmaf(p[j], element(attended_row(at, i, j), at->value_offset, column + d), sum);
+        at->out[i * at->out_stride + column + d] = sum;
+    }
 }
 
 static void attend(const struct attention *at, float (*element)(const void *, size_t, size_t))
 {
-    size_t n_padded = (at->n_keys + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
-    for (size_t i = 0; i < at->n_queries; i++) {
-        float *p = at->weights + i * at->weights_stride;
-        for (size_t j = 0; j < at->n_keys; j++)
-            p[j] = score(at, i, j, element);
-        for (size_t j = at->n_keys; j < n_padded; j++)
-            p[j] = 0;
-        if (at->n_keys > 0) {
-            float max = maximum(at->n_keys, p);
-            float inverse = 1.0f / sum_exp(at->n_keys, p, max);
-            for (size_t j = 0; j < at->n_keys; j++)
-                p[j] = kernel_exp(p[j] - max) * inverse;
-        }
-        for (size_t d = 0; d < at->head_width; d++) {
-            float sum = 0;
-            for (size_t j = 0; j < at->n_keys; j++)
-                sum = fmaf(p[j], element(attended_row(at, i, j), at->value_offset, d), sum);
-            at->out[i * at->out_stride + d] = sum;
-        }
-    }
+    for (size_t h = 0; h < at->n_heads; h++)
+        for (size_t i = 0; i < at->n_queries; i++)
+            attend_head(at, h, i, element);
 }
 
 static void attend_f32(const struct attention *attention)

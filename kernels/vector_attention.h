@@ -1,9 +1,10 @@
-/* vector_attention.h - one head's attention on sixteen lanes. Included by a unit's file after its
- * vec*.h.
+/* vector_attention.h - attention on sixteen lanes. Included by a unit's file after its vec*.h.
  *
  * Up to VEC_ATTEND_QUERIES queries pass over the keys and values together, so that each is loaded
  * (and widened, if half) once for all of them: what a step of beam search asks of the encoder's
- * states, and an encoder of itself. */
+ * states, and an encoder of itself. The heads of a row of keys are taken one after the other before
+ * the next rows, and so are its values, as far as there are registers: rows of a decoder's caches
+ * come from far, and whole ones come several times as fast as pieces. */
 #ifndef DRAGOMAN_KERNELS_VECTOR_ATTENTION_H
 #define DRAGOMAN_KERNELS_VECTOR_ATTENTION_H
 
@@ -55,21 +56,25 @@ KERNEL_INLINE const void *const *rows_of(const struct attention *at, size_t i)
 KERNEL_INLINE void score_keys(const struct attention *at, const void *const *rows, size_t i,
                               size_t begin, size_t end, const bool half, const size_t Q)
 {
-    const float *query = at->queries + i * at->query_stride;
-    float *out = at->weights + i * at->weights_stride;
     size_t width = at->head_width, whole = width / LANES * LANES;
+    size_t head_bytes = width * (half ? sizeof(uint16_t) : sizeof(float));
     for (size_t j = begin; j < end; j += SCORED_KEYS) {
         const char *keys[SCORED_KEYS];
-        vec sums[4][SCORED_KEYS];
         for (size_t k = 0; k < SCORED_KEYS; k++)
             keys[k] = (const char *)rows[size_min(j + k, end - 1)] + at->key_offset;
-        FOR_4_ROWS(Q, sums[r][0] = sums[r][1] = sums[r][2] = sums[r][3] = vec_set(0.0f););
-        for (size_t d = 0; d < whole; d += LANES)
-            add_scores(query, at->query_stride, keys, d, LANES, sums, half, Q);
-        if (whole < width)
-            add_scores(query, at->query_stride, keys, whole, width - whole, sums, half, Q);
-        FOR_4_ROWS(Q, vec_fold4(sums[r][0], sums[r][1], sums[r][2], sums[r][3],
-                                out + r * at->weights_stride + j););
+        const float *query = at->queries + i * at->query_stride;
+        for (size_t h = 0; h < at->n_heads; h++, query += width) {
+            vec sums[4][SCORED_KEYS];
+            FOR_4_ROWS(Q, sums[r][0] = sums[r][1] = sums[r][2] = sums[r][3] = vec_set(0.0f););
+            for (size_t d = 0; d < whole; d += LANES)
+                add_scores(query, at->query_stride, keys, d, LANES, sums, half, Q);
+            if (whole < width)
+                add_scores(query, at->query_stride, keys, whole, width - whole, sums, half, Q);
+            FOR_4_ROWS(Q, vec_fold4(sums[r][0], sums[r][1], sums[r][2], sums[r][3],
+                                    attention_weights(at, h, i + r) + j););
+            for (size_t k = 0; k < SCORED_KEYS; k++)
+                keys[k] += head_bytes;
+        }
     }
 }
 
@@ -158,58 +163,134 @@ KERNEL_INLINE void add_value(float p, const vec value[4], vec sums[4], const siz
     }
 }
 
-/* One query's values that are not the others', from key `begin` on. */
-KERNEL_INLINE void add_own_values(const struct attention *at, size_t i, size_t begin, size_t d,
-                                  size_t n, vec sums[4], const bool half, const size_t C)
+KERNEL_INLINE void store_sums(float *out, size_t n, const vec sums[4], const size_t C)
 {
-    const float *p = at->weights + i * at->weights_stride;
-    const void *const *rows = rows_of(at, i);
-    for (size_t j = begin; j < at->n_keys; j++) {
-        vec value[4];
-        load_value(rows[j], at, d, n, value, half, C);
-        add_value(p[j], value, sums, C);
-    }
+    if (C == 1 && n < LANES)
+        vec_store_part(out, n, sums[0]);
+    else
+        vec_store(out, sums[0]);
+    if (C > 1)
+        vec_store(out + LANES, sums[1]);
+    if (C > 2)
+        vec_store(out + 2 * LANES, sums[2]);
+    if (C > 2)
+        vec_store(out + 3 * LANES, sums[3]);
 }
 
-/* out = sum_j p_j v_j of Q queries for C (1, 2 or 4) times sixteen values from d on; `n` are there
- * of the last sixteen. */
-KERNEL_INLINE void add_values(const struct attention *at, size_t i, size_t d, size_t n,
-                              const bool half, const size_t Q, const size_t C)
+/* out = sum_j p_j v_j of one query and head for C (1, 2 or 4) times sixteen values from d on; `n`
+ * are there of the last sixteen. */
+KERNEL_INLINE void add_values(const struct attention *at, size_t h, size_t i, size_t d, size_t n,
+                              const bool half, const size_t C)
 {
-    const float *p = at->weights + i * at->weights_stride;
+    const float *p = attention_weights(at, h, i);
     const void *const *rows = rows_of(at, i);
-    size_t together = keys_together(at, Q);
+    size_t column = h * at->head_width + d;
+    vec sums[4];
+    sums[0] = sums[1] = sums[2] = sums[3] = vec_set(0.0f);
+    for (size_t j = 0; j < at->n_keys; j++) {
+        vec value[4];
+        load_value(rows[j], at, column, n, value, half, C);
+        add_value(p[j], value, sums, C);
+    }
+    store_sums(at->out + i * at->out_stride + column, n, sums, C);
+}
+
+/* All values of one query and head, whatever its width. */
+KERNEL_INLINE void add_head(const struct attention *at, size_t h, size_t i, const bool half)
+{
+    size_t d = 0, width = at->head_width;
+    for (; d + 4 * LANES <= width; d += 4 * LANES)
+        add_values(at, h, i, d, LANES, half, 4);
+    for (; d + 2 * LANES <= width; d += 2 * LANES)
+        add_values(at, h, i, d, LANES, half, 2);
+    for (; d < width; d += LANES)
+        add_values(at, h, i, d, size_min(width - d, LANES), half, 1);
+}
+
+/* Sixty-four columns of the values: a whole head or a part of one, or two heads of half the width.
+ */
+#define GROUP_COLUMNS (4 * LANES)
+
+/* Adds a group's values with the weights of key j; p is the first head's row of weights, the next
+ * head's (if `two`) is `stride` floats on. */
+KERNEL_INLINE void add_group(const float *p, size_t stride, size_t j, const vec value[4],
+                             vec sums[4], const bool two)
+{
+    vec first = vec_set(p[j]), second = two ? vec_set(p[stride + j]) : first;
+    sums[0] = vec_fma(first, value[0], sums[0]);
+    sums[1] = vec_fma(first, value[1], sums[1]);
+    sums[2] = vec_fma(second, value[2], sums[2]);
+    sums[3] = vec_fma(second, value[3], sums[3]);
+}
+
+/* Adds group g of G of the values of key j to the sums of Q queries. */
+KERNEL_INLINE void add_group_to_all(const float *const *p, size_t stride, size_t j,
+                                    const vec value[4], vec (*sums)[4], const bool two,
+                                    const size_t g, const size_t Q, const size_t G)
+{
+    FOR_4_ROWS(Q, add_group(p[r * G + g], stride, j, value, sums[r * G + g], two););
+}
+
+/* out = sum_j p_j v_j of Q queries for G groups of columns from column d on, together Q * G <= 4
+ * sets of sums. */
+KERNEL_INLINE void add_groups(const struct attention *at, size_t i, size_t d, const bool half,
+                              const bool two, const size_t Q, const size_t G)
+{
+    size_t together = keys_together(at, Q), stride = at->n_queries * at->weights_stride;
+    const void *const *rows = rows_of(at, i);
+    const float *p[4];
     vec sums[4][4], zero = vec_set(0.0f);
-    FOR_4_ROWS(Q, sums[r][0] = sums[r][1] = sums[r][2] = sums[r][3] = zero;);
+    FOR_4_ROWS(Q * G, size_t h = (d + (r % G) * GROUP_COLUMNS) / at->head_width;
+               p[r] = attention_weights(at, h, i + r / G);
+               sums[r][0] = sums[r][1] = sums[r][2] = sums[r][3] = zero;);
     for (size_t j = 0; j < together; j++) {
         vec value[4];
-        load_value(rows[j], at, d, n, value, half, C);
-        FOR_4_ROWS(Q, add_value(p[r * at->weights_stride + j], value, sums[r], C););
+        FOR_4_ROWS(G, load_value(rows[j], at, d + r * GROUP_COLUMNS, LANES, value, half, 4);
+                   add_group_to_all(p, stride, j, value, sums, two, r, Q, G););
     }
     if (together < at->n_keys)
-        FOR_4_ROWS(Q, add_own_values(at, i + r, together, d, n, sums[r], half, C););
-    FOR_4_ROWS(Q, float *out = at->out + (i + r) * at->out_stride + d;
-               if (C == 1 && n < LANES) vec_store_part(out, n, sums[r][0]);
-               else vec_store(out, sums[r][0]); if (C > 1) vec_store(out + LANES, sums[r][1]);
-               if (C > 2) vec_store(out + 2 * LANES, sums[r][2]);
-               if (C > 2) vec_store(out + 3 * LANES, sums[r][3]););
+        FOR_4_ROWS(
+            Q * G, const void *const *own = rows_of(at, i + r / G);
+            for (size_t j = together; j < at->n_keys; j++) {
+                vec value[4];
+                load_value(own[j], at, d + r % G * GROUP_COLUMNS, LANES, value, half, 4);
+                add_group(p[r], stride, j, value, sums[r], two);
+            });
+    FOR_4_ROWS(Q * G, float *out = at->out + (i + r / G) * at->out_stride + d;
+               store_sums(out + r % G * GROUP_COLUMNS, LANES, sums[r], 4););
+}
+
+/* All values of Q queries. */
+KERNEL_INLINE void add_all_groups(const struct attention *at, size_t i, const bool half,
+                                  const bool two, const size_t Q)
+{
+    const size_t G = VEC_ATTEND_QUERIES / Q;
+    size_t d = 0, n_columns = at->n_heads * at->head_width;
+    for (; d + G * GROUP_COLUMNS <= n_columns; d += G * GROUP_COLUMNS)
+        add_groups(at, i, d, half, two, Q, G);
+    for (; d < n_columns; d += GROUP_COLUMNS)
+        add_groups(at, i, d, half, two, Q, 1);
 }
 
 /* Q queries from i on. */
 KERNEL_INLINE void attend_queries(const struct attention *at, size_t i, const bool half,
                                   const size_t Q)
 {
+    size_t width = at->head_width, n_columns = at->n_heads * width;
     score_queries(at, i, half, Q);
-    for (size_t r = 0; r < Q && at->n_keys > 0; r++)
-        softmax_row(at->n_keys, at->weights + (i + r) * at->weights_stride, at->scale,
-                    at->bias ? at->bias + (i + r) * at->bias_stride : NULL);
-    size_t d = 0, width = at->head_width;
-    for (; d + 4 * LANES <= width; d += 4 * LANES)
-        add_values(at, i, d, LANES, half, Q, 4);
-    for (; d + 2 * LANES <= width; d += 2 * LANES)
-        add_values(at, i, d, LANES, half, Q, 2);
-    for (; d < width; d += LANES)
-        add_values(at, i, d, size_min(width - d, LANES), half, Q, 1);
+    for (size_t h = 0; h < at->n_heads; h++)
+        for (size_t r = 0; r < Q && at->n_keys > 0; r++)
+            softmax_row(at->n_keys, attention_weights(at, h, i + r), at->scale,
+                        at->bias ? at->bias + h * at->bias_head_stride + (i + r) * at->bias_stride
+                                 : NULL);
+    if (width % GROUP_COLUMNS == 0)
+        add_all_groups(at, i, half, false, Q);
+    else if (2 * width == GROUP_COLUMNS && n_columns % GROUP_COLUMNS == 0)
+        add_all_groups(at, i, half, true, Q);
+    else
+        for (size_t h = 0; h < at->n_heads; h++)
+            for (size_t r = 0; r < Q; r++)
+                add_head(at, h, i + r, half);
 }
 
 KERNEL_INLINE void attend(const struct attention *at, const bool half)

@@ -29,69 +29,91 @@ void attention_scratch_free(struct attention_scratch *scratch)
     *scratch = (struct attention_scratch){0};
 }
 
-/* Adds one head's weights to the means that are wanted; `last` divides by the number of heads. */
-static void add_weights(const struct attention_view *view, const struct attention *head,
-                        size_t first, uint32_t h)
+/* Adds the weights of heads h and following to the means that are wanted; the last head of the view
+ * divides by the number of heads. */
+static void add_weights(const struct attention_view *view, const struct attention *at, size_t first,
+                        uint32_t h)
 {
-    for (size_t i = 0; i < head->n_queries; i++) {
+    for (size_t i = 0; i < at->n_queries; i++) {
         float *mean = view->mean_weights[first + i];
-        const float *weights = head->weights + i * head->weights_stride;
-        for (size_t j = 0; mean != NULL && j < head->n_keys; j++) {
-            float sum = (h == 0 ? 0.0f : mean[j]) + weights[j];
-            mean[j] = h + 1 == view->n_heads ? sum / (float)view->n_heads : sum;
+        for (size_t k = 0; mean != NULL && k < at->n_heads; k++) {
+            const float *weights = attention_weights(at, k, i);
+            for (size_t j = 0; j < at->n_keys; j++) {
+                float sum = (h + k == 0 ? 0.0f : mean[j]) + weights[j];
+                mean[j] = h + k + 1 == view->n_heads ? sum / (float)view->n_heads : sum;
+            }
         }
     }
 }
 
-/* The bias of a block of queries, laid out as the kernel wants it. */
+/* The bias of a block of queries, laid out as the kernel wants it. Only of one head if the queries
+ * are at different places. */
 static void set_bias(const struct attention_view *view, struct attention_scratch *scratch,
-                     struct attention *head, size_t first, uint32_t h)
+                     struct attention *at, size_t first, uint32_t h)
 {
     const struct relative_bias *bias = view->bias;
     const float *centre = bias->values + (size_t)h * bias->stride + bias->centre;
-    head->bias = scratch->bias;
-    head->bias_stride = scratch->capacity;
-    if (head->n_queries == 1 || view->same_place) {
-        head->bias = centre - (view->first_query + (view->same_place ? 0 : first));
-        head->bias_stride = 0;
+    if (at->n_queries == 1 || view->same_place) {
+        at->bias = centre - (view->first_query + (view->same_place ? 0 : first));
+        at->bias_head_stride = bias->stride;
         return;
     }
-    for (size_t i = 0; i < head->n_queries; i++)
+    at->bias = scratch->bias;
+    at->bias_stride = scratch->capacity;
+    for (size_t i = 0; i < at->n_queries; i++)
         memcpy(scratch->bias + i * scratch->capacity, centre - (view->first_query + first + i),
                view->n_keys * sizeof(float));
+}
+
+/* Heads that n queries attend with at once. A few queries read keys and values that nobody has read
+ * before, best as whole rows; many read those of one head again and again, which then stay in the
+ * first-level cache. */
+static uint32_t heads_together(const struct attention_view *view, size_t n)
+{
+    uint32_t most = n > ATTENTION_FEW_QUERIES ? 1 : ATTENTION_QUERIES / (uint32_t)n;
+    return most < view->n_heads ? most : view->n_heads;
+}
+
+/* Queries first ... first + n - 1. */
+static void attend_block(const struct kernels *kernels, const struct attention_view *view,
+                         struct attention_scratch *scratch, size_t first, size_t n)
+{
+    size_t number_bytes = view->is_f16 ? 2 : 4;
+    struct attention at = {
+        .n_queries = n,
+        .n_keys = view->n_keys,
+        .head_width = view->head_width,
+        .query_stride = view->query_stride,
+        .rows = view->own_rows != NULL ? view->own_rows[first] : view->rows,
+        .n_shared = view->n_shared,
+        .own_rows = view->own_rows != NULL ? view->own_rows + first : NULL,
+        .scale = view->scale,
+        .out_stride = view->out_stride,
+        .weights = scratch->weights,
+        .weights_stride = scratch->capacity,
+    };
+    uint32_t together = heads_together(view, n);
+    for (uint32_t h = 0; h < view->n_heads; h += together) {
+        size_t column = (size_t)h * view->head_width;
+        at.n_heads = view->n_heads - h < together ? view->n_heads - h : together;
+        at.queries = view->queries + first * view->query_stride + column;
+        at.out = view->out + first * view->out_stride + column;
+        at.key_offset = view->key_offset + column * number_bytes;
+        at.value_offset = view->value_offset + column * number_bytes;
+        if (view->bias != NULL)
+            set_bias(view, scratch, &at, first, h);
+        (view->is_f16 ? kernels->attend_f16 : kernels->attend_f32)(&at);
+        if (view->mean_weights != NULL)
+            add_weights(view, &at, first, h);
+    }
 }
 
 static void attend_full(const struct kernels *kernels, const struct attention_view *view,
                         struct attention_scratch *scratch)
 {
-    size_t number_bytes = view->is_f16 ? 2 : 4;
     for (size_t first = 0; first < view->n_queries; first += ATTENTION_QUERIES) {
         size_t n = view->n_queries - first;
-        struct attention head = {
-            .n_queries = n < ATTENTION_QUERIES ? n : ATTENTION_QUERIES,
-            .n_keys = view->n_keys,
-            .head_width = view->head_width,
-            .query_stride = view->query_stride,
-            .rows = view->rows,
-            .n_shared = view->n_shared,
-            .own_rows = view->own_rows != NULL ? view->own_rows + first : NULL,
-            .scale = view->scale,
-            .out_stride = view->out_stride,
-            .weights = scratch->weights,
-            .weights_stride = scratch->capacity,
-        };
-        for (uint32_t h = 0; h < view->n_heads; h++) {
-            size_t column = (size_t)h * view->head_width;
-            head.queries = view->queries + first * view->query_stride + column;
-            head.out = view->out + first * view->out_stride + column;
-            head.key_offset = view->key_offset + column * number_bytes;
-            head.value_offset = view->value_offset + column * number_bytes;
-            if (view->bias != NULL)
-                set_bias(view, scratch, &head, first, h);
-            (view->is_f16 ? kernels->attend_f16 : kernels->attend_f32)(&head);
-            if (view->mean_weights != NULL)
-                add_weights(view, &head, first, h);
-        }
+        attend_block(kernels, view, scratch, first, n < ATTENTION_QUERIES ? n : ATTENTION_QUERIES);
     }
 }
 

@@ -35,8 +35,12 @@ struct attention_scratch {
     size_t capacity;       /* keys, a multiple of KERNEL_LANES */
 };
 
-/* Queries taken at once: enough to read each key once for many, few enough for the cache. */
+/* Queries taken at once, or queries times heads: enough to read each key once for many, few enough
+ * for the cache. */
 #define ATTENTION_QUERIES 32
+
+/* Up to so many queries attend with several heads together. */
+#define ATTENTION_FEW_QUERIES 8
 
 struct attention_kind {
     const char *name;

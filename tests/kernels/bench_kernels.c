@@ -154,7 +154,8 @@ static void bench_attention(const struct kernels *kernels)
                 rows[j] = memory + j * 2 * width;
             if (f16)
                 memset(memory, 0, keys * 2 * width * sizeof *memory);
-            const struct attention at = {.n_queries = queries,
+            const struct attention at = {.n_heads = 1,
+                                         .n_queries = queries,
                                          .n_keys = keys,
                                          .head_width = width,
                                          .queries = q,

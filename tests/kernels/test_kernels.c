@@ -115,7 +115,8 @@ START_TEST(softmax_sums_to_one)
         for (size_t d = 0; d < 8; d++)
             keys[j][d] = d < 4 ? kernel_random_float() : 1.0f;
     }
-    struct attention at = {.n_queries = 1,
+    struct attention at = {.n_heads = 1,
+                           .n_queries = 1,
                            .n_keys = 20,
                            .head_width = 4,
                            .queries = keys[0],

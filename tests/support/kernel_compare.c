@@ -272,50 +272,63 @@ static const void **attention_rows(const struct kernels *kernels, bool f16, size
     return rows;
 }
 
-static const char *compare_attention(const struct kernels *expected, const struct kernels *actual,
-                                     bool f16, size_t queries, size_t keys, size_t width,
-                                     enum bias_kind kind, size_t shared)
+/* What is asked. */
+struct attention_case {
+    bool f16;
+    size_t heads, queries, keys, width;
+    enum bias_kind bias;
+    size_t shared; /* rows of all hypotheses, or ALL_SHARED */
+};
+
+static const char *attention_differs(const struct kernel_pair *pair, const char *what,
+                                     const struct attention_case *c)
 {
-    size_t element = f16 ? sizeof(uint16_t) : sizeof(float);
-    size_t value_offset = (width + 1) * element, row_bytes = value_offset + width * element;
-    size_t padded = (keys + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
-    const void **rows = attention_rows(expected, f16, queries, keys, shared, row_bytes);
-    const void *const **own_rows = guard_new(queries * sizeof *own_rows, 0);
-    for (size_t i = 0; i < queries && shared != ALL_SHARED; i++)
-        own_rows[i] = rows + i * keys;
-    float *bias = kernel_floats(keys * (kind == BIAS_OWN ? queries : 1), 2);
-    if (keys > 1 && queries > 0)
+    return kernel_differs(
+        pair, "%s: %zu heads, %zu queries, %zu keys, width %zu, bias %d, shared %d", what, c->heads,
+        c->queries, c->keys, c->width, (int)c->bias, (int)c->shared);
+}
+
+static const char *compare_attention(const struct kernels *expected, const struct kernels *actual,
+                                     struct attention_case c)
+{
+    size_t element = c.f16 ? sizeof(uint16_t) : sizeof(float), columns = c.heads * c.width;
+    size_t value_offset = (columns + 1) * element, row_bytes = value_offset + columns * element;
+    size_t padded = (c.keys + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
+    const void **rows = attention_rows(expected, c.f16, c.queries, c.keys, c.shared, row_bytes);
+    const void *const **own_rows = guard_new(c.queries * sizeof *own_rows, 0);
+    for (size_t i = 0; i < c.queries && c.shared != ALL_SHARED; i++)
+        own_rows[i] = rows + i * c.keys;
+    size_t bias_rows = c.bias == BIAS_OWN ? c.queries * c.heads : 1;
+    float *bias = kernel_floats(c.keys * bias_rows, 2);
+    if (c.keys > 1 && c.queries > 0)
         bias[0] = -INFINITY;
-    struct attention at = {.n_queries = queries,
-                           .n_keys = keys,
-                           .head_width = width,
-                           .queries = kernel_floats(queries * (width + GAP), 1),
-                           .query_stride = width + GAP,
+    struct attention at = {.n_heads = c.heads,
+                           .n_queries = c.queries,
+                           .n_keys = c.keys,
+                           .head_width = c.width,
+                           .queries = kernel_floats(c.queries * (columns + GAP), 1),
+                           .query_stride = columns + GAP,
                            .rows = rows,
-                           .n_shared = shared == ALL_SHARED ? 0 : shared,
-                           .own_rows = shared == ALL_SHARED ? NULL : own_rows,
+                           .n_shared = c.shared == ALL_SHARED ? 0 : c.shared,
+                           .own_rows = c.shared == ALL_SHARED ? NULL : own_rows,
                            .key_offset = 0,
                            .value_offset = value_offset,
-                           .scale = 1 / sqrtf((float)width),
-                           .bias = kind == BIAS_NONE ? NULL : bias,
-                           .bias_stride = kind == BIAS_OWN ? keys : 0,
-                           .out_stride = width + GAP,
+                           .scale = 1 / sqrtf((float)c.width),
+                           .bias = c.bias == BIAS_NONE ? NULL : bias,
+                           .bias_stride = c.bias == BIAS_OWN ? c.keys : 0,
+                           .bias_head_stride = c.bias == BIAS_OWN ? c.queries * c.keys : 0,
+                           .out_stride = columns + GAP,
                            .weights_stride = padded};
-    size_t out_floats = queries * at.out_stride, weight_floats = queries * padded;
-    struct kernel_pair out = kernel_pair(out_floats * sizeof(float));
-    struct kernel_pair weights = kernel_pair(weight_floats * sizeof(float));
+    struct kernel_pair out = kernel_pair(c.queries * at.out_stride * sizeof(float));
+    struct kernel_pair weights = kernel_pair(c.heads * c.queries * padded * sizeof(float));
     for (size_t side = 0; side < 2; side++) {
         const struct kernels *table = side ? actual : expected;
         at.out = side ? out.actual : out.expected;
         at.weights = side ? weights.actual : weights.expected;
-        (f16 ? table->attend_f16 : table->attend_f32)(&at);
+        (c.f16 ? table->attend_f16 : table->attend_f32)(&at);
     }
-    if (memcmp(weights.expected, weights.actual, weights.n_bytes) != 0)
-        return kernel_differs(
-            &weights, "weights: %zu queries, %zu keys, width %zu, bias %d, shared + 1 = %zu",
-            queries, keys, width, (int)kind, shared + 1);
-    return kernel_differs(&out, "out: %zu queries, %zu keys, width %zu, bias %d, shared + 1 = %zu",
-                          queries, keys, width, (int)kind, shared + 1);
+    bool same = memcmp(weights.expected, weights.actual, weights.n_bytes) == 0;
+    return same ? attention_differs(&out, "out", &c) : attention_differs(&weights, "weights", &c);
 }
 
 static const char *compare_attentions(const struct kernels *expected, const struct kernels *actual,
@@ -323,44 +336,58 @@ static const char *compare_attentions(const struct kernels *expected, const stru
 {
     static const size_t queries[] = {0, 1, 2, 5}, widths[] = {1, 3, 8, 16, 17, 32, 64, 80, 130};
     static const size_t keys[] = {0, 1, 3, 4, 5, 15, 16, 17, 33, 64, 65, 131};
+    struct attention_case c = {.f16 = f16, .heads = 1, .shared = ALL_SHARED};
     const char *why = NULL;
     size_t turn = 0;
     for (size_t q = 0; q < COUNT(queries) && !why; q++)
         for (size_t w = 0; w < COUNT(widths) && !why; w++)
-            for (size_t j = 0; j < COUNT(keys) && !why; j++)
-                why = compare_attention(expected, actual, f16, queries[q], keys[j], widths[w],
-                                        (enum bias_kind)(turn++ % BIAS_KINDS), ALL_SHARED);
-    if (!why)
-        why = compare_attention(expected, actual, f16, 1, 7, 1024, BIAS_OWN, ALL_SHARED);
-    return why ? why : compare_attention(expected, actual, f16, 2, 6, 1025, BIAS_NONE, ALL_SHARED);
-}
-
-/* Hypotheses: some rows of all, some of their own. */
-static const char *compare_hypotheses(const struct kernels *expected, const struct kernels *actual,
-                                      bool f16)
-{
-    static const size_t widths[] = {8, 17, 32, 64, 80};
-    static const size_t keys[] = {1, 4, 6, 16, 19, 33};
-    const char *why = NULL;
-    for (size_t q = 1; q <= 6 && !why; q++)
-        for (size_t w = 0; w < COUNT(widths) && !why; w++)
-            for (size_t j = 0; j < COUNT(keys) && !why; j++)
-                for (size_t own = 0; own <= 5 && own <= keys[j] && !why; own++)
-                    why = compare_attention(expected, actual, f16, q, keys[j], widths[w],
-                                            (enum bias_kind)((q + j) % BIAS_KINDS), keys[j] - own);
+            for (size_t j = 0; j < COUNT(keys) && !why; j++) {
+                c.queries = queries[q];
+                c.width = widths[w];
+                c.keys = keys[j];
+                c.bias = (enum bias_kind)(turn++ % BIAS_KINDS);
+                why = compare_attention(expected, actual, c);
+            }
+    for (size_t width = 1024; width <= 1025 && !why; width++) {
+        c.queries = 2;
+        c.keys = 7;
+        c.width = width;
+        why = compare_attention(expected, actual, c);
+    }
     return why;
 }
 
-static const char *check_hypotheses_f32(const struct kernels *expected,
-                                        const struct kernels *actual)
+/* Several heads; hypotheses that share `keys - own` rows (own < 6), or all (own = 6). */
+static const char *compare_heads(const struct kernels *expected, const struct kernels *actual,
+                                 bool f16)
 {
-    return compare_hypotheses(expected, actual, false);
+    static const size_t heads[] = {1, 2, 3, 4, 5, 8}, widths[] = {8, 16, 32, 64, 80, 128};
+    static const size_t keys[] = {1, 4, 6, 19, 33};
+    struct attention_case c = {.f16 = f16};
+    const char *why = NULL;
+    size_t turn = 0;
+    for (size_t h = 0; h < COUNT(heads) && !why; h++)
+        for (size_t w = 0; w < COUNT(widths) && !why; w++)
+            for (c.queries = 1; c.queries <= 6 && !why; c.queries++)
+                for (size_t own = 0; own <= 6 && !why; own++) {
+                    c.heads = heads[h];
+                    c.width = widths[w];
+                    c.keys = keys[turn % COUNT(keys)];
+                    c.bias = (enum bias_kind)(turn++ % BIAS_KINDS);
+                    c.shared = own == 6 ? ALL_SHARED : own < c.keys ? c.keys - own : 0;
+                    why = compare_attention(expected, actual, c);
+                }
+    return why;
 }
 
-static const char *check_hypotheses_f16(const struct kernels *expected,
-                                        const struct kernels *actual)
+static const char *check_heads_f32(const struct kernels *expected, const struct kernels *actual)
 {
-    return compare_hypotheses(expected, actual, true);
+    return compare_heads(expected, actual, false);
+}
+
+static const char *check_heads_f16(const struct kernels *expected, const struct kernels *actual)
+{
+    return compare_heads(expected, actual, true);
 }
 
 static const char *check_attend_f32(const struct kernels *expected, const struct kernels *actual)
@@ -380,7 +407,7 @@ const struct kernel_check kernel_checks_products[] = {
     {"rows alone", check_rows_alone},
     {"attend_f32", check_attend_f32},
     {"attend_f16", check_attend_f16},
-    {"attend_f32 of hypotheses", check_hypotheses_f32},
-    {"attend_f16 of hypotheses", check_hypotheses_f16},
+    {"attend_f32 with heads and hypotheses", check_heads_f32},
+    {"attend_f16 with heads and hypotheses", check_heads_f16},
     {NULL, NULL},
 };
