@@ -12,6 +12,8 @@
 #include "kernels/vector_rows.h"
 #include "kernels/vector_tile.h"
 
+#include <float.h>
+
 #ifndef VEC_ATTEND_QUERIES
 #define VEC_ATTEND_QUERIES                                                                         \
     1 /* sixteen registers or narrow ones: four sums of one query fill them */
@@ -56,7 +58,7 @@ KERNEL_INLINE const void *const *rows_of(const struct attention *at, size_t i)
 KERNEL_INLINE void score_keys(const struct attention *at, const void *const *rows, size_t i,
                               size_t begin, size_t end, const bool half, const size_t Q)
 {
-    size_t width = at->head_width, whole = width / LANES * LANES;
+    size_t width = at->head_width, whole = width / LANES * LANES, stride = at->query_stride;
     size_t head_bytes = width * (half ? sizeof(uint16_t) : sizeof(float));
     for (size_t j = begin; j < end; j += SCORED_KEYS) {
         const char *keys[SCORED_KEYS];
@@ -66,10 +68,14 @@ KERNEL_INLINE void score_keys(const struct attention *at, const void *const *row
         for (size_t h = 0; h < at->n_heads; h++, query += width) {
             vec sums[4][SCORED_KEYS];
             FOR_4_ROWS(Q, sums[r][0] = sums[r][1] = sums[r][2] = sums[r][3] = vec_set(0.0f););
-            for (size_t d = 0; d < whole; d += LANES)
-                add_scores(query, at->query_stride, keys, d, LANES, sums, half, Q);
-            if (whole < width)
-                add_scores(query, at->query_stride, keys, whole, width - whole, sums, half, Q);
+            if (width == 4 * LANES) {
+                FOR_4_ROWS(4, add_scores(query, stride, keys, r * LANES, LANES, sums, half, Q););
+            } else {
+                for (size_t d = 0; d < whole; d += LANES)
+                    add_scores(query, stride, keys, d, LANES, sums, half, Q);
+                if (whole < width)
+                    add_scores(query, stride, keys, whole, width - whole, sums, half, Q);
+            }
             FOR_4_ROWS(Q, vec_fold4(sums[r][0], sums[r][1], sums[r][2], sums[r][3],
                                     attention_weights(at, h, i + r) + j););
             for (size_t k = 0; k < SCORED_KEYS; k++)
@@ -113,42 +119,87 @@ static void dots_f16(size_t n, size_t k, const float *x, const uint16_t *const *
     }
 }
 
-/* Dot products to probabilities, in place; the row is padded to whole vectors. */
-static inline void softmax_row(size_t n, float *p, float scale, const float *bias)
+/* A row of dot products, which become probabilities in place; it is padded to whole vectors. */
+struct scored {
+    float *p;
+    const float *bias; /* or NULL */
+};
+
+/* Sixteen scores from number j on, `count` of them real, scaled and stored; what they are to a
+ * maximum. */
+KERNEL_INLINE vec scale_scores(const struct scored *row, size_t j, size_t count, vec factor)
 {
-    vec factor = vec_set(scale);
-    for (size_t j = 0; j < n; j += LANES) {
-        size_t count = n - j < LANES ? n - j : LANES;
-        vec score = vec_load(p + j);
-        score =
-            bias ? vec_fma(score, factor, vec_load_part(bias + j, count)) : vec_mul(score, factor);
-        vec_store(p + j, score);
-    }
-    vec max = vec_set(vec_maximum(n, p)), sum = vec_set(0.0f);
-    for (size_t j = 0; j < n; j += LANES) {
-        vec e = vec_exp(vec_sub(vec_load(p + j), max));
-        if (n - j < LANES)
-            e = vec_first(n - j, e);
-        sum = vec_add(sum, e);
-        vec_store(p + j, e);
-    }
-    vec inverse = vec_set(1.0f / vec_fold(sum));
-    for (size_t j = 0; j < n; j += LANES)
-        vec_store(p + j, vec_mul(vec_load(p + j), inverse));
+    vec score = vec_load(row->p + j), least = vec_set(-FLT_MAX);
+    score = row->bias ? vec_fma(score, factor, vec_load_part(row->bias + j, count))
+                      : vec_mul(score, factor);
+    vec_store(row->p + j, score);
+    if (count == LANES)
+        return score;
+    return vec_add(vec_first(count, score), vec_sub(least, vec_first(count, least)));
 }
 
-/* C (1, 2 or 4) times sixteen numbers of a value from d on; `n` are there of the last sixteen. */
-KERNEL_INLINE void load_value(const void *row, const struct attention *at, size_t d, size_t n,
-                              vec value[4], const bool half, const size_t C)
+/* R rows (at most 4) of n scores: one's exponentials are computed while another waits for its sum.
+ */
+KERNEL_INLINE void softmax_rows(size_t n, float scale, const struct scored *rows, const size_t R)
 {
-    const char *from = (const char *)row + at->value_offset;
-    value[0] = load_numbers(from, d, C > 1 ? LANES : n, half);
-    if (C > 1)
-        value[1] = load_numbers(from, d + LANES, C > 2 ? LANES : n, half);
-    if (C > 2) {
-        value[2] = load_numbers(from, d + 2 * LANES, LANES, half);
-        value[3] = load_numbers(from, d + 3 * LANES, n, half);
+    vec factor = vec_set(scale), max[4], sum[4], inverse[4];
+    FOR_4_ROWS(R, max[r] = vec_set(-FLT_MAX); sum[r] = vec_set(0.0f););
+    for (size_t j = 0; j < n; j += LANES) {
+        size_t count = size_min(n - j, LANES);
+        FOR_4_ROWS(R, max[r] = vec_max(max[r], scale_scores(&rows[r], j, count, factor)););
     }
+    FOR_4_ROWS(R, max[r] = vec_set(vec_fold_max(max[r]) + 0.0f););
+    for (size_t j = 0; j < n; j += LANES) {
+        size_t count = size_min(n - j, LANES);
+        FOR_4_ROWS(R, vec e = vec_exp(vec_sub(vec_load(rows[r].p + j), max[r]));
+                   e = count < LANES ? vec_first(count, e) : e; sum[r] = vec_add(sum[r], e);
+                   vec_store(rows[r].p + j, e););
+    }
+    FOR_4_ROWS(R, inverse[r] = vec_set(1.0f / vec_fold(sum[r])););
+    for (size_t j = 0; j < n; j += LANES)
+        FOR_4_ROWS(R, vec_store(rows[r].p + j, vec_mul(vec_load(rows[r].p + j), inverse[r])););
+}
+
+#define SOFTMAX_ROWS (VEC_ATTEND_QUERIES > 1 ? 4 : 1) /* as there are registers */
+
+/* All heads of Q queries. */
+KERNEL_INLINE void softmax_queries(const struct attention *at, size_t i, const size_t Q)
+{
+    size_t n_rows = at->n_heads * Q;
+    for (size_t first = 0, n; first < n_rows && at->n_keys > 0; first += n) {
+        struct scored rows[4];
+        n = n_rows - first < SOFTMAX_ROWS ? 1 : SOFTMAX_ROWS;
+        for (size_t k = 0; k < n; k++) {
+            size_t h = (first + k) / Q, query = i + (first + k) % Q;
+            const float *bias = at->bias;
+            rows[k].p = attention_weights(at, h, query);
+            rows[k].bias = bias ? bias + h * at->bias_head_stride + query * at->bias_stride : NULL;
+        }
+        if (n == SOFTMAX_ROWS)
+            softmax_rows(at->n_keys, at->scale, rows, SOFTMAX_ROWS);
+        else
+            softmax_rows(at->n_keys, at->scale, rows, 1);
+    }
+}
+
+/* C (1, 2 or 4) times sixteen numbers of a value from number d on; `n` are there of the last
+ * sixteen. */
+KERNEL_INLINE void load_value(const char *value_row, const size_t d, size_t n, vec value[4],
+                              const bool half, const size_t C)
+{
+    value[0] = load_numbers(value_row, d, C > 1 ? LANES : n, half);
+    if (C > 1)
+        value[1] = load_numbers(value_row, d + LANES, C > 2 ? LANES : n, half);
+    if (C > 2) {
+        value[2] = load_numbers(value_row, d + 2 * LANES, LANES, half);
+        value[3] = load_numbers(value_row, d + 3 * LANES, n, half);
+    }
+}
+
+/* Bytes from a row to number d of its values. */
+KERNEL_INLINE size_t value_at(const struct attention *at, size_t d, const bool half)
+{
+    return at->value_offset + d * (half ? sizeof(uint16_t) : sizeof(float));
 }
 
 KERNEL_INLINE void add_value(float p, const vec value[4], vec sums[4], const size_t C)
@@ -184,12 +235,12 @@ KERNEL_INLINE void add_values(const struct attention *at, size_t h, size_t i, si
 {
     const float *p = attention_weights(at, h, i);
     const void *const *rows = rows_of(at, i);
-    size_t column = h * at->head_width + d;
+    size_t column = h * at->head_width + d, offset = value_at(at, column, half);
     vec sums[4];
     sums[0] = sums[1] = sums[2] = sums[3] = vec_set(0.0f);
     for (size_t j = 0; j < at->n_keys; j++) {
         vec value[4];
-        load_value(rows[j], at, column, n, value, half, C);
+        load_value((const char *)rows[j] + offset, 0, n, value, half, C);
         add_value(p[j], value, sums, C);
     }
     store_sums(at->out + i * at->out_stride + column, n, sums, C);
@@ -237,6 +288,7 @@ KERNEL_INLINE void add_groups(const struct attention *at, size_t i, size_t d, co
                               const bool two, const size_t Q, const size_t G)
 {
     size_t together = keys_together(at, Q), stride = at->n_queries * at->weights_stride;
+    size_t offset = value_at(at, d, half);
     const void *const *rows = rows_of(at, i);
     const float *p[4];
     vec sums[4][4], zero = vec_set(0.0f);
@@ -245,7 +297,8 @@ KERNEL_INLINE void add_groups(const struct attention *at, size_t i, size_t d, co
                sums[r][0] = sums[r][1] = sums[r][2] = sums[r][3] = zero;);
     for (size_t j = 0; j < together; j++) {
         vec value[4];
-        FOR_4_ROWS(G, load_value(rows[j], at, d + r * GROUP_COLUMNS, LANES, value, half, 4);
+        const char *from = (const char *)rows[j] + offset;
+        FOR_4_ROWS(G, load_value(from, r * GROUP_COLUMNS, LANES, value, half, 4);
                    add_group_to_all(p, stride, j, value, sums, two, r, Q, G););
     }
     if (together < at->n_keys)
@@ -253,7 +306,8 @@ KERNEL_INLINE void add_groups(const struct attention *at, size_t i, size_t d, co
             Q * G, const void *const *own = rows_of(at, i + r / G);
             for (size_t j = together; j < at->n_keys; j++) {
                 vec value[4];
-                load_value(own[j], at, d + r % G * GROUP_COLUMNS, LANES, value, half, 4);
+                load_value((const char *)own[j] + offset, r % G * GROUP_COLUMNS, LANES, value, half,
+                           4);
                 add_group(p[r], stride, j, value, sums[r], two);
             });
     FOR_4_ROWS(Q * G, float *out = at->out + (i + r / G) * at->out_stride + d;
@@ -278,11 +332,7 @@ KERNEL_INLINE void attend_queries(const struct attention *at, size_t i, const bo
 {
     size_t width = at->head_width, n_columns = at->n_heads * width;
     score_queries(at, i, half, Q);
-    for (size_t h = 0; h < at->n_heads; h++)
-        for (size_t r = 0; r < Q && at->n_keys > 0; r++)
-            softmax_row(at->n_keys, attention_weights(at, h, i + r), at->scale,
-                        at->bias ? at->bias + h * at->bias_head_stride + (i + r) * at->bias_stride
-                                 : NULL);
+    softmax_queries(at, i, Q);
     if (width % GROUP_COLUMNS == 0)
         add_all_groups(at, i, half, false, Q);
     else if (2 * width == GROUP_COLUMNS && n_columns % GROUP_COLUMNS == 0)
