@@ -35,12 +35,15 @@ KERNEL_INLINE vec load_numbers(const char *row, size_t i, size_t n, const bool h
     return vec_load_f16(last);
 }
 
-/* Adds sixteen numbers' products of Q queries and four keys. */
-KERNEL_INLINE void add_scores(const float *query, size_t stride, const char *const *keys, size_t i,
-                              size_t n, vec (*sums)[SCORED_KEYS], const bool half, const size_t Q)
+/* Adds the products of Q queries and four keys of numbers i and following of the head that begins
+ * at number `column` of a key; `n` are there of sixteen. */
+KERNEL_INLINE void add_scores(const float *query, size_t stride, const char *const *keys,
+                              size_t column, const size_t i, size_t n, vec (*sums)[SCORED_KEYS],
+                              const bool half, const size_t Q)
 {
-    vec a = load_numbers(keys[0], i, n, half), b = load_numbers(keys[1], i, n, half);
-    vec c = load_numbers(keys[2], i, n, half), d = load_numbers(keys[3], i, n, half);
+    size_t at = column * (half ? sizeof(uint16_t) : sizeof(float));
+    vec a = load_numbers(keys[0] + at, i, n, half), b = load_numbers(keys[1] + at, i, n, half);
+    vec c = load_numbers(keys[2] + at, i, n, half), d = load_numbers(keys[3] + at, i, n, half);
     FOR_4_ROWS(Q, const float *from = query + r * stride + i;
                vec q = n == LANES ? vec_load(from) : vec_load_part(from, n);
                sums[r][0] = vec_fma(q, a, sums[r][0]); sums[r][1] = vec_fma(q, b, sums[r][1]);
@@ -59,27 +62,26 @@ KERNEL_INLINE void score_keys(const struct attention *at, const void *const *row
                               size_t begin, size_t end, const bool half, const size_t Q)
 {
     size_t width = at->head_width, whole = width / LANES * LANES, stride = at->query_stride;
-    size_t head_bytes = width * (half ? sizeof(uint16_t) : sizeof(float));
     for (size_t j = begin; j < end; j += SCORED_KEYS) {
         const char *keys[SCORED_KEYS];
         for (size_t k = 0; k < SCORED_KEYS; k++)
             keys[k] = (const char *)rows[size_min(j + k, end - 1)] + at->key_offset;
         const float *query = at->queries + i * at->query_stride;
         for (size_t h = 0; h < at->n_heads; h++, query += width) {
+            size_t column = h * width;
             vec sums[4][SCORED_KEYS];
             FOR_4_ROWS(Q, sums[r][0] = sums[r][1] = sums[r][2] = sums[r][3] = vec_set(0.0f););
             if (width == 4 * LANES) {
-                FOR_4_ROWS(4, add_scores(query, stride, keys, r * LANES, LANES, sums, half, Q););
+                FOR_4_ROWS(
+                    4, add_scores(query, stride, keys, column, r * LANES, LANES, sums, half, Q););
             } else {
                 for (size_t d = 0; d < whole; d += LANES)
-                    add_scores(query, stride, keys, d, LANES, sums, half, Q);
+                    add_scores(query, stride, keys, column, d, LANES, sums, half, Q);
                 if (whole < width)
-                    add_scores(query, stride, keys, whole, width - whole, sums, half, Q);
+                    add_scores(query, stride, keys, column, whole, width - whole, sums, half, Q);
             }
             FOR_4_ROWS(Q, vec_fold4(sums[r][0], sums[r][1], sums[r][2], sums[r][3],
                                     attention_weights(at, h, i + r) + j););
-            for (size_t k = 0; k < SCORED_KEYS; k++)
-                keys[k] += head_bytes;
         }
     }
 }
@@ -111,9 +113,9 @@ static void dots_f16(size_t n, size_t k, const float *x, const uint16_t *const *
             sums[0][j] = vec_set(0.0f);
         }
         for (size_t d = 0; d < whole; d += LANES)
-            add_scores(x, 0, four, d, LANES, sums, true, 1);
+            add_scores(x, 0, four, 0, d, LANES, sums, true, 1);
         if (whole < k)
-            add_scores(x, 0, four, whole, k - whole, sums, true, 1);
+            add_scores(x, 0, four, 0, whole, k - whole, sums, true, 1);
         vec_fold4(sums[0][0], sums[0][1], sums[0][2], sums[0][3], folded);
         memcpy(out + i, folded, size_min(SCORED_KEYS, n - i) * sizeof *out);
     }

@@ -152,10 +152,21 @@ static inline float vec_fold(vec a)
     return fold_8(vec_halves_added(a));
 }
 
+/* Two vectors' halves added: a in the low half, b in the high one. */
+static inline vec vec_two_halves_added(vec a, vec b)
+{
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+}
+
 static inline void vec_fold4(vec a, vec b, vec c, vec d, float out[4])
 {
-    fold_4_of_8(vec_halves_added(a), vec_halves_added(b), vec_halves_added(c), vec_halves_added(d),
-                out);
+    vec ab = vec_two_halves_added(a, b), cd = vec_two_halves_added(c, d);
+    vec four = _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88),
+                             _mm512_shuffle_f32x4(ab, cd, 0xdd)); /* of each in 128 bits */
+    vec two = _mm512_add_ps(four, _mm512_shuffle_ps(four, four, 0xee));
+    vec one = _mm512_add_ps(two, _mm512_shuffle_ps(two, two, 0x55));
+    const __m512i firsts = _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_permutexvar_ps(firsts, one)));
 }
 
 static inline uint32_t vec_fold_max_bits(vec a)
