@@ -165,8 +165,9 @@ static inline void vec_fold4(vec a, vec b, vec c, vec d, float out[4])
                              _mm512_shuffle_f32x4(ab, cd, 0xdd)); /* of each in 128 bits */
     vec two = _mm512_add_ps(four, _mm512_shuffle_ps(four, four, 0xee));
     vec one = _mm512_add_ps(two, _mm512_shuffle_ps(two, two, 0x55));
-    const __m512i firsts = _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_permutexvar_ps(firsts, one)));
+    static const int32_t firsts[16] = {0, 4, 8, 12};
+    vec four_sums = _mm512_permutexvar_ps(_mm512_loadu_si512(firsts), one);
+    _mm_storeu_ps(out, _mm512_castps512_ps128(four_sums));
 }
 
 static inline uint32_t vec_fold_max_bits(vec a)

@@ -290,8 +290,33 @@ static inline __m256i soft_cvtps_ph(soft_floats a)
     return _mm256_set_m128i(_mm256_cvtps_ph(high, 0), _mm256_cvtps_ph(low, 0));
 }
 
+/* Blocks of four lanes: two of a, then two of b, two bits of `from` for each. */
+static inline soft_floats soft_shuffle_f32x4(soft_floats a, soft_floats b, int from)
+{
+    soft_floats y;
+    FOR_LANES y.lanes[i] = (i < 8 ? &a : &b)->lanes[(from >> (i / 4 * 2) & 3) * 4 + i % 4];
+    return y;
+}
+
+/* The same with lanes, within each block of four. */
+static inline soft_floats soft_shuffle_ps(soft_floats a, soft_floats b, int from)
+{
+    soft_floats y;
+    FOR_LANES y.lanes[i] = (i % 4 < 2 ? &a : &b)->lanes[(from >> (i % 4 * 2) & 3) + i / 4 * 4];
+    return y;
+}
+
+static inline soft_floats soft_permutexvar_ps(soft_ints from, soft_floats a)
+{
+    soft_floats y;
+    FOR_LANES y.lanes[i] = a.lanes[from.lanes[i] & 15];
+    return y;
+}
+
 #undef _mm512_cmp_ps_mask
 #undef _mm512_extractf32x8_ps
+#undef _mm512_shuffle_f32x4
+#undef _mm512_shuffle_ps
 #undef _mm512_slli_epi32
 #undef _mm512_srli_epi32
 
@@ -302,6 +327,7 @@ static inline __m256i soft_cvtps_ph(soft_floats a)
 #define _mm512_add_ps soft_add_ps
 #define _mm512_and_ps soft_and_ps
 #define _mm512_and_si512 soft_and_si512
+#define _mm512_castps512_ps128(a) _mm256_castps256_ps128(soft_half(a, 0))
 #define _mm512_castps512_ps256(a) soft_half(a, 0)
 #define _mm512_castps_si512 soft_castps_si512
 #define _mm512_castsi512_ps soft_castsi512_ps
@@ -333,9 +359,12 @@ static inline __m256i soft_cvtps_ph(soft_floats a)
 #define _mm512_mul_ps soft_mul_ps
 #define _mm512_or_ps soft_or_ps
 #define _mm512_or_si512 soft_or_si512
+#define _mm512_permutexvar_ps soft_permutexvar_ps
 #define _mm512_set1_epi16 soft_set1_epi16
 #define _mm512_set1_epi32 soft_set1_epi32
 #define _mm512_set1_ps soft_set1_ps
+#define _mm512_shuffle_f32x4 soft_shuffle_f32x4
+#define _mm512_shuffle_ps soft_shuffle_ps
 #define _mm512_slli_epi32 soft_slli_epi32
 #define _mm512_srli_epi32 soft_srli_epi32
 #define _mm512_storeu_ps soft_storeu_ps
