@@ -70,7 +70,8 @@ static void set_bias(const struct attention_view *view, struct attention_scratch
  * first-level cache. */
 static uint32_t heads_together(const struct attention_view *view, size_t n)
 {
-    uint32_t most = n > ATTENTION_FEW_QUERIES ? 1 : ATTENTION_QUERIES / (uint32_t)n;
+    bool has_rows = view->bias != NULL && n > 1 && !view->same_place; /* of one head's bias */
+    uint32_t most = n > ATTENTION_FEW_QUERIES || has_rows ? 1 : ATTENTION_QUERIES / (uint32_t)n;
     return most < view->n_heads ? most : view->n_heads;
 }
 
