@@ -136,7 +136,7 @@ static struct arena_block *arena_add_block(struct arena *arena, size_t n_bytes, 
     return block;
 }
 
-void *arena_new(struct arena *arena, size_t count, size_t size, struct error *err)
+void *arena_new_raw(struct arena *arena, size_t count, size_t size, struct error *err)
 {
     size_t n_bytes, rounded;
     if (!checked_mul(count, size, &n_bytes) ||
@@ -153,8 +153,15 @@ void *arena_new(struct arena *arena, size_t count, size_t size, struct error *er
     void *pointer = (char *)block + BLOCK_HEADER_BYTES + block->used;
     block->used += rounded;
     UNFENCE(pointer, rounded); /* there may have been another object before arena_reset() */
-    memset(pointer, 0, rounded);
     FENCE(pointer, n_bytes, rounded);
+    return pointer;
+}
+
+void *arena_new(struct arena *arena, size_t count, size_t size, struct error *err)
+{
+    void *pointer = arena_new_raw(arena, count, size, err);
+    if (pointer != NULL)
+        memset(pointer, 0, count * size); /* arena_new_raw has checked the product */
     return pointer;
 }
 

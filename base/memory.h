@@ -44,6 +44,10 @@ struct arena {
  * memory_new(). */
 void *arena_new(struct arena *arena, size_t count, size_t size, struct error *err);
 
+/* The same without zeroing: for what is written before it is read. Pages that are never written
+ * are never there. */
+void *arena_new_raw(struct arena *arena, size_t count, size_t size, struct error *err);
+
 /* A NUL-terminated copy in the arena. */
 char *arena_text(struct arena *arena, const char *text, size_t n_bytes, struct error *err);
 

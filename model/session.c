@@ -49,21 +49,21 @@ static bool carve(struct session *session, struct error *err)
     size_t n_hidden = max_of(max_of(config->encoder_ffn, config->decoder_ffn), config->average_ffn);
     size_t n_quantized = padded(max_of(n_context, n_hidden));
     size_t listed = max_of(rows, SESSION_CHUNK);
-    session->rows = arena_new(arena, rows * width, sizeof(float), err);
-    session->normed = arena_new(arena, SESSION_CHUNK * width, sizeof(float), err);
-    session->projected = arena_new(arena, SESSION_CHUNK * n_projected, sizeof(float), err);
-    session->context = arena_new(arena, SESSION_CHUNK * n_context, sizeof(float), err);
-    session->hidden = arena_new(arena, SESSION_CHUNK * n_hidden, sizeof(float), err);
+    session->rows = arena_new_raw(arena, rows * width, sizeof(float), err);
+    session->normed = arena_new_raw(arena, SESSION_CHUNK * width, sizeof(float), err);
+    session->projected = arena_new_raw(arena, SESSION_CHUNK * n_projected, sizeof(float), err);
+    session->context = arena_new_raw(arena, SESSION_CHUNK * n_context, sizeof(float), err);
+    session->hidden = arena_new_raw(arena, SESSION_CHUNK * n_hidden, sizeof(float), err);
     session->gate =
-        arena_new(arena, config->gated ? SESSION_CHUNK * n_hidden : 0, sizeof(float), err);
-    session->quantized = arena_new(arena, SESSION_CHUNK * n_quantized, 1, err);
-    session->quantized_scales = arena_new(arena, SESSION_CHUNK, sizeof(float), err);
-    session->mean_weights = arena_new(arena, listed, sizeof(float *), err);
-    session->tokens = arena_new(arena, listed, sizeof(uint32_t), err);
-    session->positions = arena_new(arena, listed, sizeof(uint32_t), err);
-    session->slots = arena_new(arena, listed, sizeof(uint32_t), err);
-    session->parents = arena_new(arena, listed, sizeof(uint32_t), err);
-    session->pasts = arena_new(arena, listed, sizeof(session->pasts[0]), err);
+        arena_new_raw(arena, config->gated ? SESSION_CHUNK * n_hidden : 0, sizeof(float), err);
+    session->quantized = arena_new_raw(arena, SESSION_CHUNK * n_quantized, 1, err);
+    session->quantized_scales = arena_new_raw(arena, SESSION_CHUNK, sizeof(float), err);
+    session->mean_weights = arena_new_raw(arena, listed, sizeof(float *), err);
+    session->tokens = arena_new_raw(arena, listed, sizeof(uint32_t), err);
+    session->positions = arena_new_raw(arena, listed, sizeof(uint32_t), err);
+    session->slots = arena_new_raw(arena, listed, sizeof(uint32_t), err);
+    session->parents = arena_new_raw(arena, listed, sizeof(uint32_t), err);
+    session->pasts = arena_new_raw(arena, listed, sizeof(session->pasts[0]), err);
     return session->rows != NULL && session->normed != NULL && session->projected != NULL &&
            session->context != NULL && session->hidden != NULL && session->gate != NULL &&
            session->quantized != NULL && session->quantized_scales != NULL &&

@@ -140,6 +140,12 @@ START_TEST(test_arena)
     ck_assert(second - first >= 100);
     memset(first, 1, 100);
     ck_assert_str_eq(arena_text(&arena, "text", 4, &err), "text");
+    char *raw = arena_new_raw(&arena, 100, 1, &err);
+    ck_assert(raw != NULL && (uintptr_t)raw % MEMORY_ALIGNMENT == 0);
+    memset(raw, 1, 100);
+    ck_assert_ptr_null(arena_new_raw(&arena, SIZE_MAX / 2, 3, &err));
+    ck_assert_int_eq(err.code, ERROR_MEMORY);
+    error_clear(&err);
     ck_assert_str_eq(arena_text(&arena, "", 0, &err), "");
     char *large = arena_new(&arena, 1 << 20, 1, &err);
     ck_assert(is_aligned(large) && is_zero(large, 1 << 20));
