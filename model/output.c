@@ -212,17 +212,23 @@ static void take_block(const struct output_group *group, struct output_share *sh
 /* ---- all blocks of all rows -------------------------------------------------------------------
  */
 
-/* The columns of a matrix from `first` on, as a matrix. */
-static struct matrix columns_of(const struct matrix *w, size_t first)
+/* Columns [first, first + count) of a matrix, as a matrix. What is read next is the block after
+ * it and no more: with all that follows, each line was asked for by four blocks. */
+static struct matrix columns_of(const struct matrix *w, size_t first, size_t count)
 {
     struct matrix part = *w;
-    part.n -= first;
+    size_t left = w->n - first - count;
+    part.n = count;
     if (w->kind == MATRIX_F32) {
         part.f32 += first * w->k;
     } else {
         part.i8 += first * w->k_padded;
         part.scales += first;
         part.sums += first;
+    }
+    if (left > 0 && w->kind == MATRIX_I8) {
+        part.next = part.i8 + count * w->k_padded;
+        part.n_next = (left < OUTPUT_BLOCK ? left : OUTPUT_BLOCK) * w->k_padded;
     }
     return part;
 }
@@ -235,9 +241,11 @@ static size_t compute_tile(const struct output_group *group, struct output_share
     const struct kernels *kernels = group->session->kernels;
     const struct operand *a = group->operand;
     const float *bias = group->linear->bias;
-    struct matrix w = columns_of(&group->linear->w, first);
+    struct matrix w = columns_of(&group->linear->w, first, count);
     struct epilogue epilogue = {.bias = bias != NULL ? bias + first : NULL};
     size_t m = a->m - i < OUTPUT_ROWS ? a->m - i : OUTPUT_ROWS;
+    if (i > 0) /* asked for with the first rows */
+        w.n_next = 0;
     if (w.kind == MATRIX_F32)
         kernels->matmul_f32(m, a->x + i * a->stride, a->stride, &w, 0, count, &epilogue,
                             share->tile, OUTPUT_BLOCK);
