@@ -331,7 +331,7 @@ static bool start_rows(const struct output_group *group, uint32_t m, struct erro
     return true;
 }
 
-/* Makes one list of the shares' in the first of them. */
+/* Makes one list of the shares' in the first of them; asks for the channels it is rescored from. */
 static void merge_shares(const struct output_group *group, uint32_t i)
 {
     struct output *output = &group->session->output;
@@ -346,8 +346,10 @@ static void merge_shares(const struct output_group *group, uint32_t i)
         for (uint32_t j = 0; j < other->n && !rescored; j++)
             insert(state, other->best[j].token, other->best[j].logit);
     }
-    if (rescored)
-        output_keep_best(state, kernels);
+    if (!rescored)
+        return;
+    output_keep_best(state, kernels);
+    rescore_ahead(group, state);
 }
 
 double sum_blocks(struct output *output, uint32_t i, uint32_t n_blocks, float *maximum)
@@ -415,9 +417,12 @@ static bool output_rows(struct session *session, uint32_t m, struct step_row *ro
         return false;
     operand_set(session, &operand, &linear->w, m, x, linear->w.k);
     team_run(session->limits.team, output->n_shares, output_work, &group);
-    for (uint32_t i = 0; i < m; i++) {
-        merge_shares(&group, i);
-        (rescored ? finish_rescored : finish_row)(&group, i);
+    /* A row's list is merged, and its channels asked for, while the row before it is finished. */
+    for (uint32_t i = 0; i <= m; i++) {
+        if (i < m)
+            merge_shares(&group, i);
+        if (i > 0)
+            (rescored ? finish_rescored : finish_row)(&group, i - 1);
     }
     return true;
 }

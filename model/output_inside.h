@@ -57,6 +57,9 @@ uint32_t rescore_kept(const struct step_row *row);
  * become what each block's sum was multiplied with. */
 double sum_blocks(struct output *output, uint32_t i, uint32_t n_blocks, float *maximum);
 
+/* Asks for what rescore_row() will read of the table: its channels lie anywhere in it. */
+void rescore_ahead(const struct output_group *group, const struct output_row *state);
+
 /* Replaces what the product says of row i by what the table says: the logits of the likeliest
  * columns, which become the row's best tokens; their parts of the normalizer; the logits wanted.
  * False if one is not finite. */

@@ -32,6 +32,17 @@ static bool exact_logits(const struct session *session, const float *decoded,
     return finite;
 }
 
+void rescore_ahead(const struct output_group *group, const struct output_row *state)
+{
+    const struct matrix *table = &group->session->network->output.w;
+    size_t n_bytes = table->k * sizeof *table->f16;
+    for (uint32_t i = 0; i < state->n; i++) {
+        const char *channel = (const char *)table->f16 + token_of(group, state->columns[i]) * n_bytes;
+        for (size_t at = 0; at < n_bytes; at += 64)
+            __builtin_prefetch(channel + at, 0, 2);
+    }
+}
+
 static int by_token(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
