@@ -156,11 +156,13 @@ struct kernels {
     size_t (*arg_max)(size_t n, const float *x); /* likewise; the lowest index of the maximum */
     float (*sum_exp)(size_t n, const float *x,
                      float maximum); /* sixteen-lane sum of exp(x - maximum) */
-    /* The same of kernel_quick_exp(x, reference). */
-    float (*sum_quick_exp)(size_t n, const float *x, float reference);
-    /* Writes the indices with x[i] >= threshold to `indices` (room for n), ascending; returns how
-     * many. */
+    /* Writes the indices with x[i] >= threshold to `indices` (room for n, left open beyond them),
+     * ascending; returns how many. */
     size_t (*select_above)(size_t n, const float *x, float threshold, uint32_t *indices);
+    /* Both in one pass: the sixteen-lane sum of kernel_quick_exp(x, reference), and select_above(),
+     * whose result is *n_selected. */
+    float (*sum_and_select)(size_t n, const float *x, float reference, float threshold,
+                            uint32_t *indices, size_t *n_selected);
 
     /* A threshold that `rank` of the x reach (1 <= rank <= n), and no more than those unless equals
      * tie with the rank-th largest, which it then is. Found by bisecting the order of all floats

@@ -327,14 +327,6 @@ static float sum_exp(size_t n, const float *x, float max)
     return fold(lanes);
 }
 
-static float sum_quick_exp(size_t n, const float *x, float reference)
-{
-    float lanes[KERNEL_LANES] = {0};
-    for (size_t i = 0; i < n; i++)
-        lanes[i % KERNEL_LANES] += kernel_quick_exp(x[i], reference);
-    return fold(lanes);
-}
-
 static size_t select_above(size_t n, const float *x, float threshold, uint32_t *indices)
 {
     size_t count = 0;
@@ -342,6 +334,16 @@ static size_t select_above(size_t n, const float *x, float threshold, uint32_t *
         if (x[i] >= threshold)
             indices[count++] = (uint32_t)i;
     return count;
+}
+
+static float sum_and_select(size_t n, const float *x, float reference, float threshold,
+                            uint32_t *indices, size_t *n_selected)
+{
+    float lanes[KERNEL_LANES] = {0};
+    for (size_t i = 0; i < n; i++)
+        lanes[i % KERNEL_LANES] += kernel_quick_exp(x[i], reference);
+    *n_selected = select_above(n, x, threshold, indices);
+    return fold(lanes);
 }
 
 /* ---- attention ------------------------------------------------------------------------- */
@@ -510,8 +512,8 @@ void scalar_fill(struct kernels *table)
                               .maximum = maximum,
                               .arg_max = arg_max,
                               .sum_exp = sum_exp,
-                              .sum_quick_exp = sum_quick_exp,
                               .select_above = select_above,
+                              .sum_and_select = sum_and_select,
                               .rank_threshold = rank_threshold,
                               .dots_f16 = dots_f16,
                               .widen_f16 = widen_f16,

@@ -137,9 +137,14 @@ static void scale_add(size_t n, const float *x, float scale, const float *y, flo
 
 static inline float vec_maximum(size_t n, const float *x)
 {
-    vec max = vec_set(x[0]);
+    vec max = vec_set(x[0]), second = max;
+    for (; n >= 4 * LANES; n -= 4 * LANES, x += 4 * LANES) {
+        max = vec_max(max, vec_max(vec_load(x), vec_load(x + LANES)));
+        second = vec_max(second, vec_max(vec_load(x + 2 * LANES), vec_load(x + 3 * LANES)));
+    }
     for (; n >= LANES; n -= LANES, x += LANES)
         max = vec_max(max, vec_load(x));
+    max = vec_max(max, second);
     float rest = vec_fold_max(max);
     for (size_t i = 0; i < n; i++)
         rest = x[i] > rest ? x[i] : rest;
@@ -186,27 +191,50 @@ static inline vec vec_quick_exp(vec x, vec shift)
     return vec_as_float(bits);
 }
 
-static float sum_quick_exp(size_t n, const float *x, float reference)
+/* Writes i + the numbers of the set bits; returns how many there are. */
+static inline size_t vec_indices(uint32_t *indices, size_t i, uint32_t found)
 {
-    vec sum = vec_set(0.0f), shift = vec_set(QUICK_EXP_ONE - reference * QUICK_EXP_SCALE);
-    for (; n >= LANES; n -= LANES, x += LANES)
-        sum = vec_add(sum, vec_quick_exp(vec_load(x), shift));
-    return vec_fold(vec_add(sum, vec_first(n, vec_quick_exp(vec_load_part(x, n), shift))));
+#ifdef VEC_COMPRESSES
+    vec_compress_indices(indices, (uint32_t)i, found);
+    return (size_t)__builtin_popcount(found);
+#else
+    size_t count = 0;
+    for (; found; found &= found - 1)
+        indices[count++] = (uint32_t)(i + (size_t)__builtin_ctz(found));
+    return count;
+#endif
 }
 
 static size_t select_above(size_t n, const float *x, float threshold, uint32_t *indices)
 {
     vec limit = vec_set(threshold);
     size_t count = 0, i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        uint32_t found = vec_bits_not_less(vec_load(x + i), limit);
-        for (; found; found &= found - 1)
-            indices[count++] = (uint32_t)(i + (size_t)__builtin_ctz(found));
-    }
+    for (; i + LANES <= n; i += LANES)
+        count += vec_indices(indices + count, i, vec_bits_not_less(vec_load(x + i), limit));
     for (; i < n; i++)
         if (x[i] >= threshold)
             indices[count++] = (uint32_t)i;
     return count;
+}
+
+static float sum_and_select(size_t n, const float *x, float reference, float threshold,
+                            uint32_t *indices, size_t *n_selected)
+{
+    vec limit = vec_set(threshold);
+    vec sum = vec_set(0.0f), shift = vec_set(QUICK_EXP_ONE - reference * QUICK_EXP_SCALE);
+    size_t count = 0, i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        vec value = vec_load(x + i);
+        sum = vec_add(sum, vec_quick_exp(value, shift));
+        count += vec_indices(indices + count, i, vec_bits_not_less(value, limit));
+    }
+    vec last = vec_quick_exp(vec_load_part(x + i, n - i), shift);
+    sum = vec_add(sum, vec_first(n - i, last));
+    for (; i < n; i++)
+        if (x[i] >= threshold)
+            indices[count++] = (uint32_t)i;
+    *n_selected = count;
+    return vec_fold(sum);
 }
 
 static inline size_t count_above(size_t n, const float *x, float threshold)

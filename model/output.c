@@ -178,8 +178,9 @@ static void take_block_rescored(const struct output_group *group, struct output_
     output->sums[at] = 0;
     state->not_finite |= maximum == INFINITY;
     if (row->needs_normalizer && maximum > -INFINITY)
-        output->sums[at] = kernels->sum_quick_exp(count, x, maximum);
-    if (!state->has_threshold || maximum >= state->threshold)
+        output->sums[at] =
+            output_append_and_sum(state, kernels, share->indices, first, count, x, maximum);
+    else if (!state->has_threshold || maximum >= state->threshold)
         output_append_block(state, kernels, share->indices, first, count, x);
 }
 

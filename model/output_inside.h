@@ -47,6 +47,10 @@ void output_append(struct output_row *state, const struct kernels *kernels, uint
                    float logit);
 void output_append_block(struct output_row *state, const struct kernels *kernels, uint32_t *indices,
                          uint32_t first, uint32_t count, const float *x);
+/* The same, and sum_and_select()'s sum in the same pass. */
+float output_append_and_sum(struct output_row *state, const struct kernels *kernels,
+                            uint32_t *indices, uint32_t first, uint32_t count, const float *x,
+                            float reference);
 void output_keep_best(struct output_row *state, const struct kernels *kernels);
 
 /* How many candidates a row must keep so that enough remain after rescoring: banned ones, which

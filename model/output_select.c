@@ -32,24 +32,54 @@ void output_keep_best(struct output_row *state, const struct kernels *kernels)
     state->threshold = threshold;
 }
 
+/* `n` of a block's columns. What is below the threshold is written too, and then overwritten: a
+ * branch would be mispredicted. */
+static void append(struct output_row *state, const struct kernels *kernels, uint32_t first,
+                   const float *x, const uint32_t *indices, size_t n)
+{
+    uint32_t room = 2 * state->n_kept;
+    for (size_t i = 0; i < n; i++) {
+        float logit = x[indices[i]];
+        state->logits[state->n] = logit;
+        state->columns[state->n] = first + indices[i];
+        state->n += logit >= state->threshold && logit > -INFINITY;
+        if (state->n == room)
+            output_keep_best(state, kernels);
+    }
+}
+
 void output_append(struct output_row *state, const struct kernels *kernels, uint32_t column,
                    float logit)
 {
-    if (!(logit >= state->threshold) || !(logit > -INFINITY))
-        return;
-    state->logits[state->n] = logit;
-    state->columns[state->n++] = column;
-    if (state->n == 2 * state->n_kept)
-        output_keep_best(state, kernels);
+    static const uint32_t index = 0;
+    append(state, kernels, column, &logit, &index, 1);
+}
+
+/* What reaches the first block's threshold is known before any of it is appended. */
+static float block_threshold(struct output_row *state, const struct kernels *kernels,
+                             uint32_t count, const float *x)
+{
+    if (!state->has_threshold && count >= state->n_kept)
+        state->threshold = kernels->rank_threshold(count, x, state->n_kept);
+    state->has_threshold = true;
+    return state->threshold;
 }
 
 void output_append_block(struct output_row *state, const struct kernels *kernels, uint32_t *indices,
                          uint32_t first, uint32_t count, const float *x)
 {
-    if (!state->has_threshold && count >= state->n_kept)
-        state->threshold = kernels->rank_threshold(count, x, state->n_kept);
-    state->has_threshold = true;
-    size_t n = kernels->select_above(count, x, state->threshold, indices);
-    for (size_t i = 0; i < n; i++)
-        output_append(state, kernels, first + indices[i], x[indices[i]]);
+    float threshold = block_threshold(state, kernels, count, x);
+    size_t n = kernels->select_above(count, x, threshold, indices);
+    append(state, kernels, first, x, indices, n);
+}
+
+float output_append_and_sum(struct output_row *state, const struct kernels *kernels,
+                            uint32_t *indices, uint32_t first, uint32_t count, const float *x,
+                            float reference)
+{
+    size_t n;
+    float threshold = block_threshold(state, kernels, count, x);
+    float sum = kernels->sum_and_select(count, x, reference, threshold, indices, &n);
+    append(state, kernels, first, x, indices, n);
+    return sum;
 }

@@ -176,8 +176,16 @@ static const char *check_scans(const struct kernels *expected, const struct kern
                 result[0] = max;
                 result[1] = n > 0 ? (double)table->arg_max(n, x) : 0;
                 result[2] = table->sum_exp(n, x, max);
-                result[3] = (double)table->select_above(n, x, max * 0.5f, indices);
-                result[4] = (double)table->select_above(n, x, max, indices);
+                size_t n_above = table->select_above(n, x, max * 0.5f, indices), n_selected;
+                result[3] = (double)n_above;
+                uint32_t *again = guard_new(n * sizeof *again, 0);
+                float reference = max - (float)turn * 5;
+                result[6] = table->sum_and_select(n, x, reference, max * 0.5f, again, &n_selected);
+                if (n_selected != n_above || memcmp(again, indices, n_above * sizeof *again) != 0)
+                    return "sum_and_select() selects otherwise than select_above()";
+                for (size_t i = n_above; i < n; i++) /* what is there is left open */
+                    indices[i] = 0;
+                result[4] = (double)table->select_above(n, x, max, again);
                 result[5] = table->finite_max(n, x);
                 for (size_t rank = 1; rank <= n && rank < 40; rank += 6) {
                     float threshold = table->rank_threshold(n, x, rank);
@@ -190,7 +198,6 @@ static const char *check_scans(const struct kernels *expected, const struct kern
                     if (reach < rank || (reach > rank && above >= rank))
                         return "a threshold of the wrong rank";
                 }
-                result[6] = table->sum_quick_exp(n, x, max - (float)turn * 5);
             }
             if (memcmp(results.expected, results.actual, results.n_bytes) != 0)
                 found = results;

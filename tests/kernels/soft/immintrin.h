@@ -115,6 +115,19 @@ static inline soft_floats soft_maskz_mov_ps(uint16_t mask, soft_floats a)
     return soft_mask_mov_ps(soft_set1_ps(0), mask, a);
 }
 
+static inline void soft_storeu_si512(void *p, soft_ints a)
+{
+    memcpy(p, &a, sizeof a);
+}
+
+static inline soft_ints soft_maskz_compress_epi32(uint16_t mask, soft_ints a)
+{
+    soft_ints y = {{0}};
+    int n = 0;
+    FOR_LANES if (mask >> i & 1) y.lanes[n++] = a.lanes[i];
+    return y;
+}
+
 static inline uint16_t soft_cmp_ps_mask(soft_floats a, soft_floats b, int predicate)
 {
     unsigned mask = 0;
@@ -351,6 +364,7 @@ static inline soft_floats soft_permutexvar_ps(soft_ints from, soft_floats a)
 #define _mm512_mask_mov_epi32 soft_mask_mov_epi32
 #define _mm512_mask_mov_ps soft_mask_mov_ps
 #define _mm512_mask_storeu_ps soft_mask_storeu_ps
+#define _mm512_maskz_compress_epi32 soft_maskz_compress_epi32
 #define _mm512_maskz_loadu_ps soft_maskz_loadu_ps
 #define _mm512_maskz_mov_ps soft_maskz_mov_ps
 #define _mm512_max_epu32 soft_max_epu32
@@ -368,6 +382,7 @@ static inline soft_floats soft_permutexvar_ps(soft_ints from, soft_floats a)
 #define _mm512_slli_epi32 soft_slli_epi32
 #define _mm512_srli_epi32 soft_srli_epi32
 #define _mm512_storeu_ps soft_storeu_ps
+#define _mm512_storeu_si512 soft_storeu_si512
 #define _mm512_sub_epi32 soft_sub_epi32
 #define _mm512_sub_ps soft_sub_ps
 #define _mm512_xor_si512 soft_xor_si512
