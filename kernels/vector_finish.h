@@ -7,13 +7,25 @@
 
 #include <math.h>
 
-/* A whole panel where nothing but ReLU and a residual may follow: no branch in the loop. */
+/* Whether nothing but ReLU and a residual may follow. */
+static inline bool is_simple(const struct epilogue *e)
+{
+    return (e->activation == ACTIVATION_NONE || e->activation == ACTIVATION_RELU) && !e->row_max;
+}
+
+/* What ReLU, if there is one, raises lower values to. */
+static inline vec least_of(const struct epilogue *e)
+{
+    return vec_set(e->activation == ACTIVATION_RELU ? 0.0f : -INFINITY);
+}
+
+/* A whole panel of a simple epilogue: no branch in the loop. */
 KERNEL_INLINE void finish_whole_panel(const struct tile_output *to, const float *a_scales,
                                       vec scales, vec bias, size_t row, size_t rows, size_t j,
                                       const char *sums, size_t sums_stride, const bool residual)
 {
     const struct epilogue *e = to->epilogue;
-    vec least = vec_set(e->activation == ACTIVATION_RELU ? 0.0f : -INFINITY);
+    vec least = least_of(e);
     float *out = to->out + row * to->out_stride + j;
     const float *add = residual ? e->residual + row * e->residual_stride + j : NULL;
     for (size_t r = 0; r < rows; r++, sums += sums_stride, out += to->out_stride) {
@@ -36,8 +48,7 @@ static __attribute__((noinline)) void tile_finish_i8(const struct tile_output *t
 {
     const struct epilogue *e = to->epilogue;
     vec scales = vec_load(w->scales + j), bias = tile_bias(e, j, n);
-    bool simple = e->activation == ACTIVATION_NONE || e->activation == ACTIVATION_RELU;
-    if (n == MATRIX_PANEL && simple && !e->row_max) {
+    if (n == MATRIX_PANEL && is_simple(e)) {
         if (e->residual)
             finish_whole_panel(to, a_scales, scales, bias, row, rows, j, sums, sums_stride, true);
         else
