@@ -11,6 +11,7 @@
 
 /* Rows of the float product's register block: 24 accumulators, 4 weights, 1 input. */
 #define VEC_MATMUL_ROWS 6
+#define VEC_MATMUL_PANELS 1
 
 typedef struct {
     float32x4_t a, b, c, d; /* lanes 0-3, 4-7, 8-11, 12-15 */

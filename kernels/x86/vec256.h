@@ -16,6 +16,7 @@
 
 /* Rows of the float product's register block: 12 accumulators, 2 weights, 1 input. */
 #define VEC_MATMUL_ROWS 6
+#define VEC_MATMUL_PANELS 1
 
 typedef struct {
     __m256 low, high;

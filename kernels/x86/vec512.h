@@ -10,8 +10,9 @@
 #include <immintrin.h>
 #include <string.h>
 
-/* Rows of the float product's register block: enough sums to cover the latency of two fma units. */
+/* Rows and panels of the float product's register block: 24 sums, 2 weights, 1 input. */
 #define VEC_MATMUL_ROWS 12
+#define VEC_MATMUL_PANELS 2
 
 /* Queries that attend together: sixteen sums of thirty-two registers. */
 #define VEC_ATTEND_QUERIES 4
