@@ -156,6 +156,7 @@ struct kernels {
     size_t (*arg_max)(size_t n, const float *x); /* likewise; the lowest index of the maximum */
     float (*sum_exp)(size_t n, const float *x,
                      float maximum); /* sixteen-lane sum of exp(x - maximum) */
+    void (*exp_minus)(size_t n, const float *x, float maximum, float *y); /* y = exp(x - maximum) */
     /* Writes the indices with x[i] >= threshold to `indices` (room for n, left open beyond them),
      * ascending; returns how many. */
     size_t (*select_above)(size_t n, const float *x, float threshold, uint32_t *indices);

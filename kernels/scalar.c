@@ -327,6 +327,12 @@ static float sum_exp(size_t n, const float *x, float max)
     return fold(lanes);
 }
 
+static void exp_minus(size_t n, const float *x, float max, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = kernel_exp(x[i] - max);
+}
+
 static size_t select_above(size_t n, const float *x, float threshold, uint32_t *indices)
 {
     size_t count = 0;
@@ -512,6 +518,7 @@ void scalar_fill(struct kernels *table)
                               .maximum = maximum,
                               .arg_max = arg_max,
                               .sum_exp = sum_exp,
+                              .exp_minus = exp_minus,
                               .select_above = select_above,
                               .sum_and_select = sum_and_select,
                               .rank_threshold = rank_threshold,

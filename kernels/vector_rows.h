@@ -184,6 +184,14 @@ static float sum_exp(size_t n, const float *x, float max)
     return vec_sum_exp(n, x, max);
 }
 
+static void exp_minus(size_t n, const float *x, float max, float *y)
+{
+    vec shift = vec_set(max);
+    for (; n >= LANES; n -= LANES, x += LANES, y += LANES)
+        vec_store(y, vec_exp(vec_sub(vec_load(x), shift)));
+    vec_store_part(y, n, vec_exp(vec_sub(vec_load_part(x, n), shift)));
+}
+
 static inline vec vec_quick_exp(vec x, vec shift)
 {
     vec bits = vec_add(vec_mul(x, vec_set(QUICK_EXP_SCALE)), shift);

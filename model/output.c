@@ -353,18 +353,20 @@ static void merge_shares(const struct output_group *group, uint32_t i)
     rescore_ahead(group, state);
 }
 
-double sum_blocks(struct output *output, uint32_t i, uint32_t n_blocks, float *maximum)
+double sum_blocks(struct output *output, const struct kernels *kernels, uint32_t i,
+                  uint32_t n_blocks, float *maximum)
 {
     const float *maxima = output->maxima + (size_t)i * output->n_blocks;
     const float *sums = output->sums + (size_t)i * output->n_blocks;
-    *maximum = -INFINITY;
-    for (uint32_t b = 0; b < n_blocks; b++)
-        *maximum = maxima[b] > *maximum ? maxima[b] : *maximum;
     double sum = 0;
-    for (uint32_t b = 0; b < n_blocks; b++) {
-        output->factors[b] = sums[b] > 0 ? kernel_exp(maxima[b] - *maximum) : 0;
-        sum += (double)sums[b] * (double)output->factors[b];
+    *maximum = kernels->maximum(n_blocks, maxima);
+    if (*maximum == -INFINITY) { /* and so is each block's: none has a sum or a candidate */
+        memset(output->factors, 0, n_blocks * sizeof *output->factors);
+        return 0;
     }
+    kernels->exp_minus(n_blocks, maxima, *maximum, output->factors);
+    for (uint32_t b = 0; b < n_blocks; b++)
+        sum += (double)sums[b] * (double)output->factors[b];
     return sum;
 }
 
@@ -379,7 +381,7 @@ static void finish_row(const struct output_group *group, uint32_t i)
     row->log_normalizer = 0;
     if (row->is_nan || !row->needs_normalizer)
         return;
-    double sum = sum_blocks(output, i, group->n_blocks, &maximum);
+    double sum = sum_blocks(output, group->session->kernels, i, group->n_blocks, &maximum);
     row->log_normalizer = sum > 0 ? (double)maximum + kernel_log(sum) : -INFINITY;
 }
 

@@ -59,7 +59,8 @@ uint32_t rescore_kept(const struct step_row *row);
 
 /* The sum of a row's exponentials, over exp(*maximum), as the blocks have it; output->factors
  * become what each block's sum was multiplied with. */
-double sum_blocks(struct output *output, uint32_t i, uint32_t n_blocks, float *maximum);
+double sum_blocks(struct output *output, const struct kernels *kernels, uint32_t i,
+                  uint32_t n_blocks, float *maximum);
 
 /* Asks for what rescore_row() will read of the table: its channels lie anywhere in it. */
 void rescore_ahead(const struct output_group *group, const struct output_row *state);

@@ -37,7 +37,8 @@ void rescore_ahead(const struct output_group *group, const struct output_row *st
     const struct matrix *table = &group->session->network->output.w;
     size_t n_bytes = table->k * sizeof *table->f16;
     for (uint32_t i = 0; i < state->n; i++) {
-        const char *channel = (const char *)table->f16 + token_of(group, state->columns[i]) * n_bytes;
+        const char *channel =
+            (const char *)table->f16 + token_of(group, state->columns[i]) * n_bytes;
         for (size_t at = 0; at < n_bytes; at += 64)
             __builtin_prefetch(channel + at, 0, 2);
     }
@@ -141,7 +142,8 @@ bool rescore_row(const struct output_group *group, uint32_t i, struct output_row
     float maximum = -INFINITY;
     double rest = 0;
     if (row->needs_normalizer)
-        rest = sum_blocks(&group->session->output, i, group->n_blocks, &maximum);
+        rest = sum_blocks(&group->session->output, group->session->kernels, i, group->n_blocks,
+                          &maximum);
     if (!rescore_list(group, i, state, decoded, &rest) || !set_wanted(group, row, decoded))
         return false;
     rest *= (double)group->rest_factor;

@@ -95,6 +95,7 @@ void neon_fill(struct kernels *table)
                               .maximum = maximum,
                               .arg_max = arg_max,
                               .sum_exp = sum_exp,
+                              .exp_minus = exp_minus,
                               .select_above = select_above,
                               .sum_and_select = sum_and_select,
                               .rank_threshold = rank_threshold,

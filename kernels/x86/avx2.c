@@ -37,6 +37,7 @@ void avx2_fill(struct kernels *table)
                               .maximum = maximum,
                               .arg_max = arg_max,
                               .sum_exp = sum_exp,
+                              .exp_minus = exp_minus,
                               .select_above = select_above,
                               .sum_and_select = sum_and_select,
                               .rank_threshold = rank_threshold,

@@ -32,6 +32,7 @@ void avx512_fill(struct kernels *table)
                               .maximum = maximum,
                               .arg_max = arg_max,
                               .sum_exp = sum_exp,
+                              .exp_minus = exp_minus,
                               .select_above = select_above,
                               .sum_and_select = sum_and_select,
                               .rank_threshold = rank_threshold,

@@ -187,6 +187,13 @@ static const char *check_scans(const struct kernels *expected, const struct kern
                     indices[i] = 0;
                 result[4] = (double)table->select_above(n, x, max, again);
                 result[5] = table->finite_max(n, x);
+                float *exponentials = guard_new(n * sizeof *exponentials, 0);
+                table->exp_minus(n, x, max, exponentials);
+                for (size_t i = 0; i < n; i++) {
+                    float each = kernel_exp(x[i] - max);
+                    if (memcmp(&exponentials[i], &each, sizeof each) != 0)
+                        return "exp_minus() is not exp(x - maximum)";
+                }
                 for (size_t rank = 1; rank <= n && rank < 40; rank += 6) {
                     float threshold = table->rank_threshold(n, x, rank);
                     size_t reach = 0, above = 0;
