@@ -181,6 +181,12 @@ bool translator_open(struct translator **out, const char *path,
     return true;
 }
 
+uint32_t translator_width(const struct translator *translator)
+{
+    const struct settings *settings = &translator->settings;
+    return translator->sample ? settings->n_best : settings->generation.num_beams;
+}
+
 void translator_close(struct translator *translator)
 {
     if (translator == NULL)

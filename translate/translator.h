@@ -59,6 +59,9 @@ bool translator_open(struct translator **translator, const char *directory,
                      const struct dragoman_options *options, struct error *err);
 void translator_close(struct translator *translator);
 
+/* Hypotheses of a sentence that live at once. */
+uint32_t translator_width(const struct translator *translator);
+
 /* Finds the languages. `direction` must stay where it is (it holds pointers to itself). */
 bool translator_direct(const struct translator *translator, const char *from, const char *to,
                        struct direction *direction, struct error *err);

@@ -27,8 +27,7 @@ static bool engine_open(struct engine *engine, struct scheduler *scheduler,
                         const struct translator *translator, uint32_t max_rows, struct team *team,
                         struct error *err)
 {
-    const struct settings *settings = &translator->settings;
-    uint32_t width = translator->sample ? settings->n_best : settings->generation.num_beams;
+    uint32_t width = translator_width(translator);
     uint32_t n_places = max_rows / width > 0 ? max_rows / width : 1;
     struct session_limits limits = {.n_slots = width,
                                     .max_rows = n_places * width,
