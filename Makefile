@@ -118,14 +118,15 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT_O) $(BUILD)/libdragoman-cli.a $(B
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(shell pkg-config --libs check)
 
 # Units this machine may lack, compiled over emulations of their instructions (tests/kernels/soft).
-# Guard pages watch over them; sanitizers of so much inlining would take minutes to compile.
+# Guard pages watch over them; sanitizers of so much inlining would take minutes to compile, and the
+# emulations themselves inlined, a minute.
 ifneq ($(findstring x86_64,$(MACHINE)),)
 SOFT    := avx512 avxvnni vnni amx
 SOFT_O  := $(SOFT:%=$(BUILD)/tests/kernels/soft/%.o)
 $(BUILD)/tests/kernels/test_soft: $(SOFT_O)
 $(SOFT_O): $(BUILD)/tests/kernels/soft/%.o: kernels/x86/%.c
 	@mkdir -p $(@D)
-	$(CC) -Itests/kernels/soft $(CFLAGS_ALL) $(foreach u,$(SOFT),-D$(u)_fill=soft_$(u)_fill) -mavx2 -mfma -mf16c -fno-sanitize=all -c -o $@ $<
+	$(CC) -Itests/kernels/soft $(CFLAGS_ALL) $(foreach u,$(SOFT),-D$(u)_fill=soft_$(u)_fill) -mavx2 -mfma -mf16c -fno-sanitize=all -fno-inline -c -o $@ $<
 else
 TESTS   := $(filter-out %/test_soft,$(TESTS))
 endif

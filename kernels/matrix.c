@@ -45,6 +45,19 @@ void matrix_place(struct matrix *w, enum matrix_kind kind, size_t n, size_t k, v
     w->sums = (int32_t *)(void *)(w->scales + n_padded);
 }
 
+void matrix_clear_padding(struct matrix *w)
+{
+    size_t whole = w->n / MATRIX_PANEL * MATRIX_PANEL, rest = whole < w->n ? MATRIX_PANEL : 0;
+    if (w->kind == MATRIX_F32)
+        memset(w->f32 + whole * w->k, 0, rest * w->k * sizeof w->f32[0]);
+    if (w->kind != MATRIX_I8)
+        return;
+    size_t first = w->k < w->k_padded ? 0 : whole; /* values that are padding lie among others */
+    memset(w->i8 + first * w->k_padded, 0, (whole + rest - first) * w->k_padded);
+    memset(w->scales + whole, 0, rest * sizeof w->scales[0]);
+    memset(w->sums + whole, 0, rest * sizeof w->sums[0]);
+}
+
 /* Where channel j begins; its k-th value is at [k * MATRIX_PANEL] (float) or
  * [k / GROUP * GROUP * MATRIX_PANEL + k % GROUP] (int8) from there. */
 static float *channel_f32(const struct matrix *w, size_t j)

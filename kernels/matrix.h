@@ -53,9 +53,13 @@ struct matrix {
 /* Bytes matrix_place() needs; false on overflow. */
 bool matrix_bytes(enum matrix_kind kind, size_t n, size_t k, size_t *n_bytes);
 
-/* Makes `w` a matrix in `memory` (matrix_bytes() of it, zeroed, 64-byte aligned, owned by the
- * caller). */
+/* Makes `w` a matrix in `memory` (matrix_bytes() of it, 64-byte aligned, owned by the caller;
+ * zeroed, or matrix_clear_padding() follows). */
 void matrix_place(struct matrix *w, enum matrix_kind kind, size_t n, size_t k, void *memory);
+
+/* Zeroes what no channel fills: the rest of the last panel, and of channels whose k is padded. For
+ * memory that is not zeros already. */
+void matrix_clear_padding(struct matrix *w);
 
 /* Sets output channel j from k floats: copied (float), rounded to the nearest half, or quantized
  * with scale = max |row| / 127 (int8). Returns false if a value is not finite; *bad_at: which. */

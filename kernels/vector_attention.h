@@ -264,12 +264,16 @@ KERNEL_INLINE void add_head(const struct attention *at, size_t h, size_t i, cons
  */
 #define GROUP_COLUMNS (4 * LANES)
 
-/* Adds a group's values with the weights of key j; p is the first head's row of weights, the next
- * head's (if `two`) is `stride` floats on. */
-KERNEL_INLINE void add_group(const float *p, size_t stride, size_t j, const vec value[4],
-                             vec sums[4], const bool two)
+/* The weights of a group's two halves: rows of one head, or of two. */
+struct group_weights {
+    const float *first, *second;
+};
+
+/* Adds a group's values with the weights of key j. */
+KERNEL_INLINE void add_group(const struct group_weights *p, size_t j, const vec value[4],
+                             vec sums[4])
 {
-    vec first = vec_set(p[j]), second = two ? vec_set(p[stride + j]) : first;
+    vec first = vec_set(p->first[j]), second = vec_set(p->second[j]);
     sums[0] = vec_fma(first, value[0], sums[0]);
     sums[1] = vec_fma(first, value[1], sums[1]);
     sums[2] = vec_fma(second, value[2], sums[2]);
@@ -277,40 +281,44 @@ KERNEL_INLINE void add_group(const float *p, size_t stride, size_t j, const vec 
 }
 
 /* Adds group g of G of the values of key j to the sums of Q queries. */
-KERNEL_INLINE void add_group_to_all(const float *const *p, size_t stride, size_t j,
-                                    const vec value[4], vec (*sums)[4], const bool two,
-                                    const size_t g, const size_t Q, const size_t G)
+KERNEL_INLINE void add_group_to_all(const struct group_weights *p, size_t j, const vec value[4],
+                                    vec (*sums)[4], const size_t g, const size_t Q, const size_t G)
 {
-    FOR_4_ROWS(Q, add_group(p[r * G + g], stride, j, value, sums[r * G + g], two););
+    FOR_4_ROWS(Q, add_group(&p[r * G + g], j, value, sums[r * G + g]););
+}
+
+/* The weights of query i for the group at column d. */
+KERNEL_INLINE struct group_weights weights_at(const struct attention *at, size_t i, size_t d)
+{
+    return (struct group_weights){attention_weights(at, d / at->head_width, i),
+                                  attention_weights(at, (d + 2 * LANES) / at->head_width, i)};
 }
 
 /* out = sum_j p_j v_j of Q queries for G groups of columns from column d on, together Q * G <= 4
  * sets of sums. */
 KERNEL_INLINE void add_groups(const struct attention *at, size_t i, size_t d, const bool half,
-                              const bool two, const size_t Q, const size_t G)
+                              const size_t Q, const size_t G)
 {
-    size_t together = keys_together(at, Q), stride = at->n_queries * at->weights_stride;
-    size_t offset = value_at(at, d, half);
+    size_t together = keys_together(at, Q), offset = value_at(at, d, half);
     const void *const *rows = rows_of(at, i);
-    const float *p[4];
+    struct group_weights p[4];
     vec sums[4][4], zero = vec_set(0.0f);
-    FOR_4_ROWS(Q * G, size_t h = (d + (r % G) * GROUP_COLUMNS) / at->head_width;
-               p[r] = attention_weights(at, h, i + r / G);
+    FOR_4_ROWS(Q * G, p[r] = weights_at(at, i + r / G, d + r % G * GROUP_COLUMNS);
                sums[r][0] = sums[r][1] = sums[r][2] = sums[r][3] = zero;);
     for (size_t j = 0; j < together; j++) {
         vec value[4];
         const char *from = (const char *)rows[j] + offset;
         FOR_4_ROWS(G, load_value(from, r * GROUP_COLUMNS, LANES, value, half, 4);
-                   add_group_to_all(p, stride, j, value, sums, two, r, Q, G););
+                   add_group_to_all(p, j, value, sums, r, Q, G););
     }
     if (together < at->n_keys)
         FOR_4_ROWS(
             Q * G, const void *const *own = rows_of(at, i + r / G);
             for (size_t j = together; j < at->n_keys; j++) {
                 vec value[4];
-                load_value((const char *)own[j] + offset, r % G * GROUP_COLUMNS, LANES, value, half,
-                           4);
-                add_group(p[r], stride, j, value, sums[r], two);
+                const char *from = (const char *)own[j] + offset;
+                load_value(from, r % G * GROUP_COLUMNS, LANES, value, half, 4);
+                add_group(&p[r], j, value, sums[r]);
             });
     FOR_4_ROWS(Q * G, float *out = at->out + (i + r / G) * at->out_stride + d;
                store_sums(out + r % G * GROUP_COLUMNS, LANES, sums[r], 4););
@@ -318,14 +326,14 @@ KERNEL_INLINE void add_groups(const struct attention *at, size_t i, size_t d, co
 
 /* All values of Q queries. */
 KERNEL_INLINE void add_all_groups(const struct attention *at, size_t i, const bool half,
-                                  const bool two, const size_t Q)
+                                  const size_t Q)
 {
     const size_t G = VEC_ATTEND_QUERIES / Q;
     size_t d = 0, n_columns = at->n_heads * at->head_width;
     for (; d + G * GROUP_COLUMNS <= n_columns; d += G * GROUP_COLUMNS)
-        add_groups(at, i, d, half, two, Q, G);
+        add_groups(at, i, d, half, Q, G);
     for (; d < n_columns; d += GROUP_COLUMNS)
-        add_groups(at, i, d, half, two, Q, 1);
+        add_groups(at, i, d, half, Q, 1);
 }
 
 /* Q queries from i on. */
@@ -335,29 +343,41 @@ KERNEL_INLINE void attend_queries(const struct attention *at, size_t i, const bo
     size_t width = at->head_width, n_columns = at->n_heads * width;
     score_queries(at, i, half, Q);
     softmax_queries(at, i, Q);
-    if (width % GROUP_COLUMNS == 0)
-        add_all_groups(at, i, half, false, Q);
-    else if (2 * width == GROUP_COLUMNS && n_columns % GROUP_COLUMNS == 0)
-        add_all_groups(at, i, half, true, Q);
+    if (width % GROUP_COLUMNS == 0 ||
+        (2 * width == GROUP_COLUMNS && n_columns % GROUP_COLUMNS == 0))
+        add_all_groups(at, i, half, Q);
     else
         for (size_t h = 0; h < at->n_heads; h++)
             for (size_t r = 0; r < Q; r++)
                 add_head(at, h, i + r, half);
 }
 
+/* Functions of their own: together they would be one that takes compilers minutes. */
+#define ATTEND_QUERIES(name, half, Q)                                                              \
+    static __attribute__((noinline)) void name(const struct attention *at, size_t i)               \
+    {                                                                                              \
+        attend_queries(at, i, half, Q);                                                            \
+    }
+ATTEND_QUERIES(attend_1_f32, false, 1)
+ATTEND_QUERIES(attend_1_f16, true, 1)
+#if VEC_ATTEND_QUERIES > 1
+ATTEND_QUERIES(attend_2_f32, false, 2)
+ATTEND_QUERIES(attend_2_f16, true, 2)
+ATTEND_QUERIES(attend_4_f32, false, 4)
+ATTEND_QUERIES(attend_4_f16, true, 4)
+#endif
+
 KERNEL_INLINE void attend(const struct attention *at, const bool half)
 {
-    for (size_t i = 0, n; i < at->n_queries; i += n) {
-        n = size_min(at->n_queries - i, VEC_ATTEND_QUERIES);
-        if (n >= 4)
-            attend_queries(at, i, half, VEC_ATTEND_QUERIES < 4 ? 1 : 4);
-        else if (n == 3)
-            attend_queries(at, i, half, VEC_ATTEND_QUERIES < 3 ? 1 : 3);
-        else if (n == 2)
-            attend_queries(at, i, half, VEC_ATTEND_QUERIES < 2 ? 1 : 2);
-        else
-            attend_queries(at, i, half, 1);
-    }
+    size_t i = 0;
+#if VEC_ATTEND_QUERIES > 1
+    for (; at->n_queries - i >= 4; i += 4)
+        (half ? attend_4_f16 : attend_4_f32)(at, i);
+    for (; at->n_queries - i >= 2; i += 2)
+        (half ? attend_2_f16 : attend_2_f32)(at, i);
+#endif
+    for (; i < at->n_queries; i++)
+        (half ? attend_1_f16 : attend_1_f32)(at, i);
 }
 
 static void attend_f32(const struct attention *attention)

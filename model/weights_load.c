@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Floats read at once, and the widest matrix. */
-#define CHUNK_FLOATS ((size_t)1 << 18)
+/* Floats read at once, few enough for the second-level cache; and the widest matrix. */
+#define CHUNK_FLOATS ((size_t)1 << 16)
 #define MAX_INPUTS ((size_t)1 << 16)
 
 struct loading {
@@ -195,6 +195,7 @@ static bool load_matrix(struct loading *loading, const struct request *request, 
         return false;
     void *memory = carve(loading, n_bytes);
     matrix_place(request->matrix, request->kind, request->n, request->k, memory);
+    matrix_clear_padding(request->matrix);
     if (request->kind == MATRIX_I8)
         request->matrix->smooth = smooth;
     size_t channel = 0;
@@ -214,8 +215,9 @@ static bool load_vector(struct loading *loading, const struct request *request)
     *request->vector = vector;
     for (size_t i = 0; i < request->n_sources; i++) {
         const struct part *source = &loading->weights->sources[request->first_source + i];
-        if (source->tensor != NULL &&
-            !read_vector(loading, source->tensor, source->first * k, source->n * k, vector))
+        if (source->tensor == NULL)
+            memset(vector, 0, source->n * k * sizeof *vector);
+        else if (!read_vector(loading, source->tensor, source->first * k, source->n * k, vector))
             return false;
         vector += source->n * k;
     }
@@ -227,7 +229,7 @@ bool weights_load(struct weights *weights, const struct kernels *kernels, struct
 {
     struct loading loading = {.weights = weights, .kernels = kernels, .err = err};
     loading.values = memory_new_raw(CHUNK_FLOATS, sizeof *loading.values, err);
-    loading.at = arena_new(arena, weights->n_bytes, 1, err);
+    loading.at = arena_new_raw(arena, weights->n_bytes, 1, err);
     bool ok = loading.values != NULL && loading.at != NULL;
     for (size_t i = 0; ok && i < weights->n_requests; i++) {
         const struct request *request = &weights->requests[i];
