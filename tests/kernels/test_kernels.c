@@ -190,6 +190,30 @@ static void *matrix_new(struct matrix *w, enum matrix_kind kind, size_t n, size_
     return memory;
 }
 
+/* Memory that was something else becomes what zeros become. */
+START_TEST(padding_is_cleared)
+{
+    static const size_t shapes[][2] = {{1, 1}, {3, 5}, {16, 64}, {17, 65}, {40, 128}, {32, 256}};
+    size_t s = (size_t)_i / 3, n = shapes[s][0], k = shapes[s][1], n_bytes, bad_at;
+    enum matrix_kind kind = (enum matrix_kind)(_i % 3);
+    struct matrix zeroed, dirty;
+    ck_assert(matrix_bytes(kind, n, k, &n_bytes));
+    char *memory[] = {matrix_new(&zeroed, kind, n, k), matrix_new(&dirty, kind, n, k)};
+    memset(memory[1], 0x55, n_bytes);
+    matrix_clear_padding(&dirty);
+    float row[256];
+    for (size_t j = 0; j < n; j++) {
+        for (size_t i = 0; i < k; i++)
+            row[i] = kernel_random_float();
+        ck_assert(matrix_set_channel_f32(&zeroed, j, row, scalar(), &bad_at));
+        ck_assert(matrix_set_channel_f32(&dirty, j, row, scalar(), &bad_at));
+    }
+    ck_assert_mem_eq(memory[0], memory[1], n_bytes);
+    free(memory[0]);
+    free(memory[1]);
+}
+END_TEST
+
 START_TEST(channels_come_back)
 {
     static const size_t shapes[][2] = {{1, 1}, {3, 5}, {16, 64}, {17, 65}, {40, 300}};
@@ -319,6 +343,7 @@ int main(void)
     tcase_add_test(numbers, quantization_rounds_ties_to_even);
     tcase_add_test(numbers, a_row_that_is_not_finite_shows_in_the_product);
     tcase_add_test(numbers, channels_come_back);
+    tcase_add_loop_test(numbers, padding_is_cleared, 0, 18);
     tcase_add_test(numbers, a_channel_that_is_not_finite_is_refused);
     tcase_add_test(numbers, odd_channels_are_taken);
     Suite *suite = suite_create("kernels");
