@@ -10,6 +10,7 @@
 
 struct team {
     unsigned n_members;
+    bool rests;         /* the caller's alone */
     pthread_t *threads; /* [n_members - 1] */
 
     /* Of the present round: written by the caller between rounds, read by whoever has taken a part
@@ -169,10 +170,15 @@ unsigned team_size(const struct team *team)
     return team != NULL ? team->n_members : 1;
 }
 
+void team_rest(struct team *team, bool rests)
+{
+    team->rests = rests;
+}
+
 void team_run(struct team *team, unsigned n_parts,
               void (*work)(void *argument, unsigned part, unsigned n_parts), void *argument)
 {
-    if (team_size(team) == 1 || n_parts == 1) {
+    if (team_size(team) == 1 || team->rests || n_parts == 1) {
         for (unsigned part = 0; part < n_parts; part++)
             work(argument, part, n_parts);
         return;

@@ -27,6 +27,10 @@ void team_free(struct team *team);
 /* How many members there are; 1 for NULL. */
 unsigned team_size(const struct team *team);
 
+/* Whether all members but the caller rest: then it does every part itself. Not during team_run().
+ */
+void team_rest(struct team *team, bool rests);
+
 /* Calls work(argument, part, n_parts) for each part once, on any members at once, and returns when
  * all are done. What the caller wrote before is seen by the members, and what they wrote by the
  * caller. One thread at a time, not from inside work(). A NULL team has the caller alone. */

@@ -8,7 +8,7 @@
  * `max_rows` hypotheses alive: a sentence that is done leaves at once, and when a quarter of the
  * places are free the next sentences are encoded together. With little to do nothing waits for
  * company: what is there is started. A sentence that is alone in the machine is searched by all
- * cores together (struct team).
+ * cores together (struct team), where that is faster (struct pace).
  *
  * How sentences are grouped never shows in the results. One lock guards the queues, the streams'
  * lists and the counters; nobody holds it while computing. */
@@ -18,6 +18,7 @@
 #include "base/team.h"
 #include "base/threads.h"
 #include "model/profile.h"
+#include "translate/pace.h"
 #include "translate/translator.h"
 
 #include <stdatomic.h>
@@ -103,6 +104,7 @@ struct scheduler {
     struct team *team;  /* for a lone sentence; made when first needed */
     struct engine solo; /* its session */
     bool is_solo_busy, has_no_team;
+    struct pace pace; /* whether the team pays; whoever runs the solo has it */
 
     struct dragoman_statistics statistics;
     struct profile profile;

@@ -393,21 +393,27 @@ static bool open_solo(struct scheduler *scheduler, struct error *err)
                        err);
 }
 
-/* Searches one sentence with all cores. Without the lock. */
+/* Searches one sentence with all cores, or with one if that has been faster. Without the lock. */
 static void run_solo(struct worker *worker, struct part *part)
 {
     struct scheduler *scheduler = worker->scheduler;
     struct engine *engine = &scheduler->solo;
     struct error fault = {0};
-    bool ok = open_solo(scheduler, &fault);
+    bool ok = open_solo(scheduler, &fault), together = pace_together(&scheduler->pace);
+    size_t n_tokens = part->ids.n_ids;
+    double start = now();
+    if (ok)
+        team_rest(scheduler->team, !together);
     if (!ok)
         start_parts(worker, &part, 1); /* alone, then */
     else if (!engine_begin(engine, &part, 1, &fault))
         settle_part(scheduler, part, &fault);
     else
         engine_collect(scheduler, engine);
-    while (ok && engine->n_live > 0)
+    for (; ok && engine->n_live > 0; n_tokens++)
         engine_advance(scheduler, engine);
+    if (ok && n_tokens > 0)
+        pace_note(&scheduler->pace, together, (now() - start) / (double)n_tokens);
     pthread_mutex_lock(&scheduler->mutex);
     scheduler->is_solo_busy = false;
     scheduler->has_no_team = !ok;

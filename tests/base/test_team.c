@@ -2,10 +2,13 @@
 #include "base/team.h"
 
 #include <check.h>
+#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
 #define MOST_PARTS 40
+
+static pthread_t caller;
 
 struct job {
     unsigned round;
@@ -53,6 +56,32 @@ START_TEST(all_parts_once)
 }
 END_TEST
 
+/* The caller is the only one at work while the others rest. */
+static void work_alone(void *argument, unsigned part, unsigned n_parts)
+{
+    (void)part, (void)n_parts;
+    unsigned *n_others = argument;
+    *n_others += pthread_equal(pthread_self(), caller) == 0;
+}
+
+START_TEST(members_rest)
+{
+    struct error err = {0};
+    struct team *team;
+    unsigned n_others = 0;
+    caller = pthread_self();
+    ck_assert(team_new(&team, 4, &err));
+    team_rest(team, true);
+    for (int i = 0; i < 1000; i++)
+        team_run(team, 8, work_alone, &n_others);
+    ck_assert_uint_eq(n_others, 0);
+    ck_assert_uint_eq(team_size(team), 4);
+    team_rest(team, false);
+    run_rounds(team, 100);
+    team_free(team);
+}
+END_TEST
+
 START_TEST(no_team)
 {
     ck_assert_uint_eq(team_size(NULL), 1);
@@ -75,6 +104,7 @@ int main(void)
     TCase *tcase = tcase_create("team");
     tcase_add_loop_test(tcase, all_parts_once, 1, 5);
     tcase_add_test(tcase, no_team);
+    tcase_add_test(tcase, members_rest);
     tcase_add_test(tcase, idle_team);
     tcase_set_timeout(tcase, 60);
     Suite *suite = suite_create("base");
