@@ -79,17 +79,16 @@ struct attention {
     size_t n_heads, n_queries, n_keys, head_width; /* head_width K: any value >= 1 */
     const float *queries;                          /* [n_queries][query_stride], head 0's first */
     size_t query_stride;                           /* floats */
-    const void *const *rows;                       /* [n_keys]; with own_rows, of the first query */
-    size_t n_shared;                    /* with own_rows: rows that are the same for all */
-    const void *const *const *own_rows; /* [n_queries][n_keys], or NULL: `rows` is everyone's */
+    const void *const *rows;                       /* [n_keys] */
+    const void *const *const *own_rows; /* [n_queries][n_keys] of hypotheses, instead; or NULL */
+    size_t n_shared;                    /* how many of these are the same for all */
     size_t key_offset, value_offset;    /* bytes from rows[j] to head 0's key and value */
     float scale;
     const float *bias; /* [n_heads][n_queries] rows added to the scaled scores, or NULL */
     size_t bias_stride, bias_head_stride; /* floats from a query, or head, to the next; may be 0 */
     float *out;                           /* [n_queries][out_stride], head 0's first */
     size_t out_stride;                    /* floats */
-    float
-        *weights; /* [n_heads][n_queries][weights_stride] scratch; holds p afterwards, then zeros */
+    float *weights;        /* [n_heads][n_queries][weights_stride]: p, and zeros behind it */
     size_t weights_stride; /* floats, >= n_keys rounded up to KERNEL_LANES */
 };
 

@@ -53,8 +53,9 @@ static void set_bias(const struct attention_view *view, struct attention_scratch
 {
     const struct relative_bias *bias = view->bias;
     const float *centre = bias->values + (size_t)h * bias->stride + bias->centre;
-    if (at->n_queries == 1 || view->same_place) {
-        at->bias = centre - (view->first_query + (view->same_place ? 0 : first));
+    bool same_place = view->own_rows != NULL;
+    if (at->n_queries == 1 || same_place) {
+        at->bias = centre - (view->first_query + (same_place ? 0 : first));
         at->bias_head_stride = bias->stride;
         return;
     }
@@ -70,7 +71,7 @@ static void set_bias(const struct attention_view *view, struct attention_scratch
  * first-level cache. */
 static uint32_t heads_together(const struct attention_view *view, size_t n)
 {
-    bool has_rows = view->bias != NULL && n > 1 && !view->same_place; /* of one head's bias */
+    bool has_rows = view->bias != NULL && n > 1 && view->own_rows == NULL; /* of one head's bias */
     uint32_t most = n > ATTENTION_FEW_QUERIES || has_rows ? 1 : ATTENTION_QUERIES / (uint32_t)n;
     return most < view->n_heads ? most : view->n_heads;
 }
@@ -85,9 +86,9 @@ static void attend_block(const struct kernels *kernels, const struct attention_v
         .n_keys = view->n_keys,
         .head_width = view->head_width,
         .query_stride = view->query_stride,
-        .rows = view->own_rows != NULL ? view->own_rows[first] : view->rows,
-        .n_shared = view->n_shared,
+        .rows = view->rows,
         .own_rows = view->own_rows != NULL ? view->own_rows + first : NULL,
+        .n_shared = view->n_shared,
         .scale = view->scale,
         .out_stride = view->out_stride,
         .weights = scratch->weights,

@@ -11,14 +11,13 @@
  * struct attention of kernels.h; head h lies h * head_width numbers after head 0. */
 struct attention_view {
     size_t n_queries, n_keys;
-    size_t first_query; /* place of the first query in its sentence */
-    bool same_place;    /* hypotheses: all queries are there, else one after the other */
+    size_t first_query; /* place in its sentence of the first query, or of all hypotheses */
     uint32_t n_heads, head_width;
     const float *queries; /* [n_queries][query_stride] */
     size_t query_stride;
     const void *const *rows;            /* [n_keys] */
-    size_t n_shared;                    /* hypotheses: how many of these are all the queries' */
-    const void *const *const *own_rows; /* [n_queries][n_keys] or NULL: all are */
+    const void *const *const *own_rows; /* [n_queries][n_keys] of hypotheses, instead; or NULL */
+    size_t n_shared;                    /* how many of these are the same for all */
     size_t key_offset, value_offset;    /* bytes */
     bool is_f16;                        /* keys and values are IEEE halves, else float */
     float scale;
